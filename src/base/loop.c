@@ -1,0 +1,177 @@
+/*
+ * GLib's main context does the waiting. Alarms are timerfds: poll() counts milliseconds, which is
+ * too coarse for a guest's timer interrupts, and any thread may set one without waking the loop.
+ */
+#include "base/loop.h"
+
+#include "base/clock.h"
+
+#include <glib-unix.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+static GMutex machine_mutex;
+static __thread bool machine_mutex_held;
+static bool quit_asked;
+
+void machine_lock(void)
+{
+	g_assert(!machine_mutex_held);
+	g_mutex_lock(&machine_mutex);
+	machine_mutex_held = true;
+}
+
+void machine_unlock(void)
+{
+	g_assert(machine_mutex_held);
+	machine_mutex_held = false;
+	g_mutex_unlock(&machine_mutex);
+}
+
+bool machine_locked(void)
+{
+	return machine_mutex_held;
+}
+
+void machine_cond_init(struct machine_cond *c)
+{
+	g_cond_init(&c->cond);
+}
+
+void machine_cond_wait(struct machine_cond *c)
+{
+	g_assert(machine_mutex_held);
+	machine_mutex_held = false;
+	g_cond_wait(&c->cond, &machine_mutex);
+	machine_mutex_held = true;
+}
+
+void machine_cond_broadcast(struct machine_cond *c)
+{
+	g_cond_broadcast(&c->cond);
+}
+
+struct fd_watch {
+	loop_fd_fn *fn;
+	void *opaque;
+};
+
+static gboolean fd_ready(int fd, GIOCondition condition, void *opaque)
+{
+	struct fd_watch *watch = opaque;
+	watch->fn(watch->opaque, condition);
+	return G_SOURCE_CONTINUE;
+}
+
+unsigned int loop_watch_fd(int fd, GIOCondition condition, loop_fd_fn *fn, void *opaque)
+{
+	struct fd_watch *watch = g_new(struct fd_watch, 1);
+	*watch = (struct fd_watch){fn, opaque};
+	return g_unix_fd_add_full(G_PRIORITY_DEFAULT, fd, condition, fd_ready, watch, g_free);
+}
+
+void loop_unwatch(unsigned int id)
+{
+	if (id)
+		g_source_remove(id);
+}
+
+struct post {
+	loop_fn *fn;
+	void *opaque;
+};
+
+static gboolean post_run(void *opaque)
+{
+	struct post *post = opaque;
+	post->fn(post->opaque);
+	return G_SOURCE_REMOVE;
+}
+
+void loop_post(loop_fn *fn, void *opaque)
+{
+	struct post *post = g_new(struct post, 1);
+	*post = (struct post){fn, opaque};
+	g_idle_add_full(G_PRIORITY_DEFAULT, post_run, post, g_free);
+}
+
+struct loop_alarm {
+	int fd;
+	unsigned int watch;
+	loop_fn *fn;
+	void *opaque;
+};
+
+static void alarm_ready(void *opaque, GIOCondition condition)
+{
+	struct loop_alarm *alarm = opaque;
+	uint64_t expirations;
+
+	if (read(alarm->fd, &expirations, sizeof(expirations)) == sizeof(expirations))
+		alarm->fn(alarm->opaque);
+}
+
+struct loop_alarm *loop_alarm_new(loop_fn *fn, void *opaque)
+{
+	struct loop_alarm *alarm = g_new0(struct loop_alarm, 1);
+
+	alarm->fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	g_assert(alarm->fd >= 0);
+	alarm->fn = fn;
+	alarm->opaque = opaque;
+	alarm->watch = loop_watch_fd(alarm->fd, G_IO_IN, alarm_ready, alarm);
+	return alarm;
+}
+
+void loop_alarm_set(struct loop_alarm *alarm, int64_t monotonic_ns)
+{
+	struct itimerspec when = {0};
+
+	/* An all-zero time disarms a timerfd, so a deadline in the past becomes 1 ns. */
+	if (monotonic_ns != INT64_MAX) {
+		int64_t ns = MAX(monotonic_ns, 1);
+		when.it_value.tv_sec = ns / NS_PER_S;
+		when.it_value.tv_nsec = ns % NS_PER_S;
+	}
+	timerfd_settime(alarm->fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+void loop_alarm_free(struct loop_alarm *alarm)
+{
+	if (!alarm)
+		return;
+	loop_unwatch(alarm->watch);
+	close(alarm->fd);
+	g_free(alarm);
+}
+
+/* poll() for GLib that lets go of the machine lock while it sleeps. */
+static int poll_unlocked(GPollFD *fds, unsigned int count, int timeout)
+{
+	bool held = machine_mutex_held;
+
+	if (timeout != 0 && held)
+		machine_unlock();
+	int ready = g_poll(fds, count, timeout);
+	if (timeout != 0 && held)
+		machine_lock();
+	return ready;
+}
+
+void loop_turn(bool block)
+{
+	g_main_context_set_poll_func(NULL, poll_unlocked);
+	g_main_context_iteration(NULL, block);
+}
+
+void loop_run(void)
+{
+	while (!__atomic_load_n(&quit_asked, __ATOMIC_ACQUIRE))
+		loop_turn(true);
+}
+
+void loop_quit(void)
+{
+	__atomic_store_n(&quit_asked, true, __ATOMIC_RELEASE);
+	g_main_context_wakeup(NULL);
+}

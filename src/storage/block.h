@@ -1,0 +1,67 @@
+/*
+ * Disks as devices see them: a back end of bytes with a worker thread behind it.
+ *
+ * Requests are made with the machine lock held and complete through the event loop, in any order,
+ * on the main thread with the lock held. Buffers belong to the caller and must stay until then.
+ * Offsets and lengths are multiples of 512 unless the image says otherwise; they are checked.
+ */
+#ifndef STORAGE_BLOCK_H
+#define STORAGE_BLOCK_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct block; /* an open image, with its backing chain and worker */
+
+enum block_media { MEDIA_DISK, MEDIA_CDROM, MEDIA_FLOPPY };
+enum block_error_action { BLOCK_ERROR_REPORT, BLOCK_ERROR_IGNORE, BLOCK_ERROR_STOP,
+			  BLOCK_ERROR_ENOSPC };
+
+/* A place for a medium: what -drive, -hda ... define and a disk controller plugs in. */
+struct drive {
+	char *id;	 /* "ide0-hd0", "ide1-cd0", "floppy0", or id= */
+	char *interface; /* "ide", "scsi", "floppy", "virtio", "sd", "pflash", "mtd", "none" */
+	unsigned int bus, unit;
+	enum block_media media;
+	struct block *block; /* NULL: empty */
+	char *file;	     /* as given; NULL: empty */
+	char *serial;	     /* serial=, or NULL */
+	bool readonly, snapshot, locked, tray_open;
+	unsigned int cyls, heads, secs; /* 0: guess */
+	int translation;		/* 0 auto, 1 none, 2 lba, 3 large */
+	enum block_error_action rerror, werror;
+	bool claimed; /* a device uses it */
+	/* the medium changed (monitor's change, eject); set by the device; may be NULL */
+	void (*changed)(void *opaque);
+	void *changed_opaque;
+	/* statistics for info blockstats */
+	uint64_t rd_bytes, wr_bytes, rd_ops, wr_ops, flush_ops;
+	struct drive *next;
+};
+
+/* Drive with (interface, bus, unit), or NULL. */
+struct drive *drive_get(const char *interface, unsigned int bus, unsigned int unit);
+struct drive *drive_find(const char *id);
+struct drive *drive_first(void);
+
+uint64_t drive_size(const struct drive *d); /* bytes, 0 where empty */
+bool drive_readonly(const struct drive *d);
+
+/* `error` is 0 or an errno value. */
+typedef void drive_done_fn(void *opaque, int error);
+
+void drive_read(struct drive *d, uint64_t offset, void *buf, size_t len, drive_done_fn *done,
+		void *opaque);
+void drive_write(struct drive *d, uint64_t offset, const void *buf, size_t len, drive_done_fn *done,
+		 void *opaque);
+void drive_discard(struct drive *d, uint64_t offset, uint64_t len, drive_done_fn *done,
+		   void *opaque);
+void drive_flush(struct drive *d, drive_done_fn *done, void *opaque);
+/* Waits (machine lock held) until no request of any drive is in flight; completions have run. */
+void drives_drain(void);
+/* Flushes and closes all images; at exit. */
+void drives_close(void);
+
+#endif
