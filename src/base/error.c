@@ -1,6 +1,7 @@
 #include "base/error.h"
 
 #include <glib.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 

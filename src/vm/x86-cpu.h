@@ -6,6 +6,7 @@
 #define VM_X86_CPU_H
 
 #include "vm/cpu.h"
+#include "vm/irq.h"
 
 /* cpu_class.set_line numbers. */
 enum x86_line {
