@@ -1,0 +1,360 @@
+/*
+ * The software TLB, and the slow paths behind its inline probe.
+ *
+ * An entry is fast only if one RAM region covers the whole page and, for stores, if the page is
+ * dirty in every sense already and holds no translated code. Everything else sets TLB_SLOW in the
+ * tag; the slow path then knows what to do from the tlb_detail beside the entry.
+ *
+ * Tables are direct-mapped and sized by use: flushing one that is full doubles it, several flushes
+ * in a row of a nearly empty one halve it. (A generation number in the tags was tried in thought:
+ * it costs an OR in every probe, while clearing 256 entries costs 100 ns a flush.)
+ */
+#include "interp/vcpu.h"
+
+#include "base/bytes.h"
+#include "base/loop.h"
+#include "interp/block.h"
+
+#include <string.h>
+
+static unsigned int tlb_index(const struct tlb *t, uint64_t va)
+{
+	return (va >> GUEST_PAGE_BITS) & ((1u << t->bits) - 1);
+}
+
+static void tlb_clear(struct tlb *t)
+{
+	memset(t->entries, 0xff, sizeof(*t->entries) << t->bits);
+	t->used = 0;
+	t->large_start = UINT64_MAX;
+	t->large_last = 0;
+}
+
+static void tlb_alloc(struct tlb *t, unsigned int bits)
+{
+	g_free(t->entries);
+	g_free(t->details);
+	t->bits = bits;
+	t->entries = g_new(struct tlb_entry, 1u << bits);
+	t->details = g_new(struct tlb_detail, 1u << bits);
+	t->flushes_small = 0;
+	tlb_clear(t);
+}
+
+static void view_update(struct vcpu *v)
+{
+	struct tlb *t = &v->tlbs[v->mmu_mode];
+
+	v->tlb.mask = ((UINT64_C(1) << t->bits) - 1) * sizeof(struct tlb_entry);
+	v->tlb.entries = t->entries;
+}
+
+void vcpu_tlb_init(struct vcpu *v)
+{
+	g_mutex_init(&v->tlb_lock);
+	for (unsigned int i = 0; i < TLB_MODES; i++)
+		tlb_alloc(&v->tlbs[i], TLB_MIN_BITS + 2);
+	view_update(v);
+}
+
+void vcpu_tlb_destroy(struct vcpu *v)
+{
+	for (unsigned int i = 0; i < TLB_MODES; i++) {
+		g_free(v->tlbs[i].entries);
+		g_free(v->tlbs[i].details);
+	}
+	g_mutex_clear(&v->tlb_lock);
+}
+
+void vcpu_set_mmu_mode(struct vcpu *v, unsigned int mode)
+{
+	v->mmu_mode = mode;
+	view_update(v);
+}
+
+/* Flushes one table, and lets its size follow its use. */
+static void tlb_flush_one(struct tlb *t)
+{
+	unsigned int size = 1u << t->bits;
+
+	if (t->used > size / 2 && t->bits < TLB_MAX_BITS) {
+		tlb_alloc(t, t->bits + 1);
+	} else if (t->used < size / 8 && t->bits > TLB_MIN_BITS && ++t->flushes_small > 32) {
+		tlb_alloc(t, t->bits - 1);
+	} else {
+		if (t->used >= size / 8)
+			t->flushes_small = 0;
+		if (t->used)
+			tlb_clear(t);
+	}
+}
+
+static void jump_cache_flush(struct vcpu *v)
+{
+	v->jump_generation += UINT64_C(1) << 48;
+	if (v->jump_generation == 0)
+		vcpu_jump_cache_clear(v);
+}
+
+void vcpu_tlb_flush(struct vcpu *v)
+{
+	v->stats.tlb_flushes++;
+	g_mutex_lock(&v->tlb_lock);
+	for (unsigned int i = 0; i < TLB_MODES; i++)
+		tlb_flush_one(&v->tlbs[i]);
+	view_update(v);
+	g_mutex_unlock(&v->tlb_lock);
+	jump_cache_flush(v);
+}
+
+void vcpu_tlb_flush_page(struct vcpu *v, uint64_t va)
+{
+	va &= GUEST_PAGE_MASK;
+	v->stats.tlb_page_flushes++;
+	g_mutex_lock(&v->tlb_lock);
+	for (unsigned int i = 0; i < TLB_MODES; i++) {
+		struct tlb *t = &v->tlbs[i];
+		if (va >= t->large_start && va <= t->large_last)
+			tlb_clear(t);
+		else
+			memset(&t->entries[tlb_index(t, va)], 0xff, sizeof(*t->entries));
+	}
+	g_mutex_unlock(&v->tlb_lock);
+	jump_cache_flush(v);
+}
+
+void vcpu_tlb_flush_work(struct cpu *cpu, void *opaque)
+{
+	vcpu_tlb_flush((struct vcpu *)cpu);
+}
+
+void vcpus_tlb_protect(struct ram *ram, uint64_t page_offset)
+{
+	for (struct cpu *cpu = cpu_first(); cpu; cpu = cpu->next) {
+		struct vcpu *v = (struct vcpu *)cpu;
+		g_mutex_lock(&v->tlb_lock);
+		for (unsigned int m = 0; m < TLB_MODES; m++) {
+			struct tlb *t = &v->tlbs[m];
+			for (unsigned int i = 0; i < 1u << t->bits; i++) {
+				struct tlb_entry *e = &t->entries[i];
+				if ((e->write & ~GUEST_PAGE_MASK) == 0 && t->details[i].ram == ram &&
+				    t->details[i].ram_offset == page_offset)
+					__atomic_fetch_or(&e->write, TLB_SLOW, __ATOMIC_RELAXED);
+			}
+		}
+		g_mutex_unlock(&v->tlb_lock);
+	}
+}
+
+static bool page_has_code(const struct ram *ram, uint64_t offset)
+{
+	uint64_t page = offset >> GUEST_PAGE_BITS;
+	return __atomic_load_n(&ram->code[page / 8], __ATOMIC_ACQUIRE) & (1u << (page % 8));
+}
+
+/* What is at a physical page. */
+static void detail_fill(struct vcpu *v, struct tlb_detail *d, uint64_t phys)
+{
+	const struct flat_range *f = address_space_find(v->cpu.memory, phys);
+
+	*d = (struct tlb_detail){.phys = phys};
+	if (!f || f->start > phys || f->last < phys + GUEST_PAGE_SIZE - 1)
+		return; /* nothing, or several things: the slow path asks the address space */
+	d->whole = true;
+	d->region_offset = f->offset + (phys - f->start);
+	if (f->region->kind == REGION_IO) {
+		d->region = f->region;
+		return;
+	}
+	d->ram = f->region->ram;
+	d->ram_offset = d->region_offset;
+	if (f->region->kind == REGION_ROM || f->readonly)
+		d->region = f->region;
+}
+
+void vcpu_tlb_set(struct vcpu *v, unsigned int mode, uint64_t va, uint64_t phys, unsigned int prot,
+		  uint64_t page_size)
+{
+	struct tlb *t = &v->tlbs[mode];
+	unsigned int i = tlb_index(t, va);
+	struct tlb_entry *e = &t->entries[i];
+	struct tlb_detail *d = &t->details[i];
+
+	va &= GUEST_PAGE_MASK;
+	phys &= GUEST_PAGE_MASK;
+	v->stats.tlb_fills++;
+	g_mutex_lock(&v->tlb_lock);
+	if (page_size > GUEST_PAGE_SIZE) {
+		uint64_t start = va & ~(page_size - 1);
+		t->large_start = MIN(t->large_start, start);
+		t->large_last = MAX(t->large_last, start + (page_size - 1));
+	}
+	t->used++;
+	detail_fill(v, d, phys);
+	d->prot = (uint8_t)prot;
+	uint64_t slow = d->ram ? 0 : TLB_SLOW;
+	e->addend = d->ram ? (uintptr_t)d->ram->host + d->ram_offset - va : 0;
+	e->read = prot & PROT_R ? va | slow : UINT64_MAX;
+	e->exec = prot & PROT_X ? va | slow : UINT64_MAX;
+	if (d->region || (d->ram && (page_has_code(d->ram, d->ram_offset) ||
+				     d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS] != 0xff)))
+		slow = TLB_SLOW;
+	__atomic_store_n(&e->write, prot & PROT_W ? va | slow : UINT64_MAX, __ATOMIC_RELAXED);
+	g_mutex_unlock(&v->tlb_lock);
+}
+
+static uint64_t entry_tag(const struct tlb_entry *e, enum mem_access access)
+{
+	switch (access) {
+	case ACCESS_READ: return e->read;
+	case ACCESS_WRITE: return __atomic_load_n(&e->write, __ATOMIC_RELAXED);
+	default: return e->exec;
+	}
+}
+
+/* Index of the entry that maps `va` for `access`, filled if need be; raises the fault. */
+static unsigned int tlb_need(struct vcpu *v, uint64_t va, unsigned int size, enum mem_access access,
+			     unsigned int mode)
+{
+	struct tlb *t = &v->tlbs[mode];
+	unsigned int i = tlb_index(t, va);
+
+	if ((entry_tag(&t->entries[i], access) & ~(uint64_t)TLB_SLOW) != (va & GUEST_PAGE_MASK)) {
+		v->isa->tlb_fill(v, va, size, access, mode, false);
+		i = tlb_index(t, va);
+	}
+	return i;
+}
+
+/* A load within one page, whatever is there. */
+static uint64_t load_in_page(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode)
+{
+	unsigned int i = tlb_need(v, va, size, ACCESS_READ, mode);
+	struct tlb_detail *d = &v->tlbs[mode].details[i];
+	uint64_t offset = va & ~GUEST_PAGE_MASK;
+
+	if (LIKELY(d->ram))
+		return load_le(d->ram->host + d->ram_offset + offset, size);
+	v->stats.io_accesses++;
+	return mem_load_le(v->cpu.memory, d->phys + offset, size);
+}
+
+static void store_in_page(struct vcpu *v, uint64_t va, unsigned int size, uint64_t value,
+			  unsigned int mode)
+{
+	unsigned int i = tlb_need(v, va, size, ACCESS_WRITE, mode);
+	struct tlb *t = &v->tlbs[mode];
+	struct tlb_detail *d = &t->details[i];
+	uint64_t offset = va & ~GUEST_PAGE_MASK;
+
+	if (!d->ram || d->region) {
+		v->stats.io_accesses++;
+		mem_store_le(v->cpu.memory, d->phys + offset, value, size);
+		return;
+	}
+	store_le(d->ram->host + d->ram_offset + offset, size, value);
+	d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS] = 0xff;
+	if (page_has_code(d->ram, d->ram_offset))
+		blocks_invalidate(d->ram, d->ram_offset + offset, size);
+	if (!page_has_code(d->ram, d->ram_offset)) {
+		g_mutex_lock(&v->tlb_lock);
+		if (!page_has_code(d->ram, d->ram_offset) &&
+		    t->entries[i].write == ((va & GUEST_PAGE_MASK) | TLB_SLOW))
+			t->entries[i].write = va & GUEST_PAGE_MASK;
+		g_mutex_unlock(&v->tlb_lock);
+	}
+}
+
+static bool crosses_page(uint64_t va, unsigned int size)
+{
+	return (va & ~GUEST_PAGE_MASK) + size > GUEST_PAGE_SIZE;
+}
+
+uint64_t vcpu_load_slow(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode)
+{
+	uint64_t value = 0;
+
+	v->stats.slow_loads++;
+	if (LIKELY(!crosses_page(va, size))) {
+		value = load_in_page(v, va, size, mode);
+	} else {
+		unsigned int first = GUEST_PAGE_SIZE - (va & ~GUEST_PAGE_MASK);
+		tlb_need(v, va, first, ACCESS_READ, mode);
+		tlb_need(v, va + first, size - first, ACCESS_READ, mode);
+		for (unsigned int i = 0; i < size; i++)
+			value |= load_in_page(v, va + i, 1, mode) << (8 * i);
+	}
+	if (UNLIKELY(v->isa->watch))
+		v->isa->watch(v, va, size, ACCESS_READ);
+	return value;
+}
+
+void vcpu_store_slow(struct vcpu *v, uint64_t va, unsigned int size, uint64_t value,
+		     unsigned int mode)
+{
+	v->stats.slow_stores++;
+	if (LIKELY(!crosses_page(va, size))) {
+		store_in_page(v, va, size, value, mode);
+	} else {
+		unsigned int first = GUEST_PAGE_SIZE - (va & ~GUEST_PAGE_MASK);
+		tlb_need(v, va, first, ACCESS_WRITE, mode);
+		tlb_need(v, va + first, size - first, ACCESS_WRITE, mode);
+		for (unsigned int i = 0; i < size; i++)
+			store_in_page(v, va + i, 1, (value >> (8 * i)) & 0xff, mode);
+	}
+	if (UNLIKELY(v->isa->watch))
+		v->isa->watch(v, va, size, ACCESS_WRITE);
+}
+
+void *vcpu_probe_write(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode)
+{
+	unsigned int i = tlb_need(v, va, size, ACCESS_WRITE, mode);
+
+	if (crosses_page(va, size)) {
+		uint64_t next = (va & GUEST_PAGE_MASK) + GUEST_PAGE_SIZE;
+		tlb_need(v, next, (unsigned int)(va + size - next), ACCESS_WRITE, mode);
+		return NULL;
+	}
+	struct tlb_entry *e = &v->tlbs[mode].entries[i];
+	if (entry_tag(e, ACCESS_WRITE) & TLB_SLOW)
+		return NULL;
+	return (void *)(e->addend + va);
+}
+
+void *vcpu_host_span(struct vcpu *v, uint64_t va, enum mem_access access, unsigned int mode,
+		     uint64_t *span)
+{
+	unsigned int i = tlb_need(v, va, 1, access, mode);
+	struct tlb_entry *e = &v->tlbs[mode].entries[i];
+
+	if (entry_tag(e, access) & TLB_SLOW)
+		return NULL;
+	*span = GUEST_PAGE_SIZE - (va & ~GUEST_PAGE_MASK);
+	return (void *)(e->addend + va);
+}
+
+const uint8_t *vcpu_fetch(struct vcpu *v, uint64_t va, struct ram **ram, uint64_t *ram_offset,
+			  unsigned int *avail)
+{
+	unsigned int i = tlb_need(v, va, 1, ACCESS_EXEC, v->mmu_mode);
+	struct tlb_detail *d = &v->tlbs[v->mmu_mode].details[i];
+	uint64_t offset = va & ~GUEST_PAGE_MASK;
+
+	*ram = d->ram;
+	if (!d->ram)
+		return NULL;
+	*ram_offset = d->ram_offset + offset;
+	*avail = (unsigned int)(GUEST_PAGE_SIZE - offset);
+	return d->ram->host + d->ram_offset + offset;
+}
+
+uint8_t vcpu_fetch_byte(struct vcpu *v, uint64_t va)
+{
+	unsigned int i = tlb_need(v, va, 1, ACCESS_EXEC, v->mmu_mode);
+	struct tlb_detail *d = &v->tlbs[v->mmu_mode].details[i];
+	uint64_t offset = va & ~GUEST_PAGE_MASK;
+
+	if (d->ram)
+		return d->ram->host[d->ram_offset + offset];
+	return (uint8_t)mem_load_le(v->cpu.memory, d->phys + offset, 1);
+}

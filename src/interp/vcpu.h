@@ -1,0 +1,196 @@
+/*
+ * The execution core's view of a virtual processor: TLBs, blocks, budget, exits.
+ *
+ * `struct vcpu` is the first member of each ISA's processor struct. Its fields belong to the
+ * vCPU's own thread, except where a comment says otherwise.
+ */
+#ifndef INTERP_VCPU_H
+#define INTERP_VCPU_H
+
+#include "interp/op.h"
+#include "vm/cpu.h"
+
+#include <glib.h>
+#include <setjmp.h>
+
+#define GUEST_PAGE_BITS 12
+#define GUEST_PAGE_SIZE (UINT64_C(1) << GUEST_PAGE_BITS)
+#define GUEST_PAGE_MASK (~(GUEST_PAGE_SIZE - 1))
+
+/* --- software TLB (interp/tlb.c) --- */
+
+enum mem_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+enum { PROT_R = 1, PROT_W = 2, PROT_X = 4 };
+
+/* Low bits of a tag; any of them makes the inline compare fail. */
+enum {
+	TLB_INVALID = 1, /* nothing is here */
+	TLB_SLOW = 2,	 /* the page is mapped, but accesses go through the slow path */
+};
+
+struct tlb_entry {
+	uint64_t read, write, exec; /* virtual page | TLB_* */
+	uintptr_t addend;	    /* host address - virtual address */
+};
+
+/* What the slow path needs to know about the entry with the same index. */
+struct tlb_detail {
+	uint64_t phys;	       /* guest physical page */
+	struct ram *ram;       /* NULL: registers or nothing */
+	uint64_t ram_offset;   /* of the page */
+	struct region *region; /* registers, or the write side of ROM */
+	uint64_t region_offset;
+	uint8_t prot; /* PROT_* */
+	bool whole;   /* one region covers the page */
+};
+
+#define TLB_MODES     2
+#define TLB_MIN_BITS  6
+#define TLB_MAX_BITS  12
+
+struct tlb {
+	struct tlb_entry *entries;
+	struct tlb_detail *details;
+	unsigned int bits;   /* log2 of the number of entries */
+	unsigned int used;   /* entries filled since the last flush */
+	unsigned int flushes_small; /* flushes in a row that found it nearly empty */
+	uint64_t large_start, large_last; /* span of all big pages in it; empty: start > last */
+};
+
+/* What the inline probe reads: the TLB of the current mode. */
+struct tlb_view {
+	uintptr_t mask; /* (entries - 1) * sizeof(struct tlb_entry) */
+	struct tlb_entry *entries;
+};
+
+/* --- statistics (-stats) --- */
+struct vcpu_stats {
+	uint64_t blocks_built, insns_built, ops_built;
+	uint64_t block_lookups, block_hash_hits;
+	uint64_t tlb_fills, tlb_flushes, tlb_page_flushes, slow_loads, slow_stores, io_accesses;
+	uint64_t exceptions, interrupts, code_invalidations;
+};
+
+/* --- what an ISA gives the core --- */
+struct block_builder;
+
+struct isa {
+	/*
+	 * Translates and fills the TLB by vcpu_tlb_set(), or raises the guest's exception (does not
+	 * return). With `probe` it returns false instead of raising.
+	 */
+	bool (*tlb_fill)(struct vcpu *v, uint64_t va, unsigned int size, enum mem_access access,
+			 unsigned int mode, bool probe);
+	/* Decodes from the current pc: see interp/block.h. */
+	void (*decode)(struct vcpu *v, struct block_builder *b);
+	/* Decoding needs the bytes of one instruction to be in one block; so many it may have. */
+	unsigned int max_insn_size;
+	/* Delivers by priority what v->events says is pending, where the processor takes it now.
+	 * May raise. Called between instructions without the machine lock. */
+	void (*events)(struct vcpu *v);
+	/* An instruction raised an exception and escaped; pc is at that instruction: deliver it. */
+	void (*exception)(struct vcpu *v);
+	/* Capstone's architecture and mode for the current code. */
+	void (*capstone)(struct vcpu *v, unsigned int *arch, unsigned int *mode);
+	/* A data breakpoint may cover the access just made through the slow path; may be NULL. */
+	void (*watch)(struct vcpu *v, uint64_t va, unsigned int size, enum mem_access access);
+};
+
+#define BLOCK_SCRATCH_SIZE 8192
+#define JUMP_CACHE_BITS 11
+#define JUMP_CACHE_SIZE (1u << JUMP_CACHE_BITS)
+
+struct jump_cache_entry {
+	uint64_t key; /* pc ^ generation */
+	struct block *block;
+};
+
+struct vcpu {
+	struct cpu cpu;
+	/* hot */
+	struct tlb_view tlb;
+	uint64_t pc;	     /* next instruction; valid while out of handlers */
+	const struct op *op; /* the op that entered a slow path: its block and pc follow from it */
+	int64_t budget;	     /* valid while out of handlers, and in slow paths */
+	uint64_t jump_generation; /* upper 16 bits; xor'ed into jump cache keys */
+	uint32_t mode;	     /* mode bits of the current block key, kept by the ISA */
+	unsigned int mmu_mode;
+	uint64_t code_base;  /* base of the code segment, kept by the ISA */
+	/* cold */
+	const struct isa *isa;
+	struct code_cache *cache;
+	sigjmp_buf escape;
+	uint32_t events;     /* pending lines and traps, bits of the ISA; atomic */
+	int64_t budget_start;/* what `budget` was when it was last charged to cpu.instructions */
+	struct block *scratch; /* a block that is not to be kept, of BLOCK_SCRATCH_SIZE bytes */
+	uint8_t code_bytes[2][16]; /* code that is not in RAM, fetched before it is decoded */
+	unsigned int insn_limit; /* the next block has at most so many instructions; 0: no limit */
+	struct tlb tlbs[TLB_MODES];
+	GMutex tlb_lock;     /* fills and remote changes of tags */
+	struct jump_cache_entry *jump_cache;
+	struct vcpu_stats stats;
+	int64_t run_ns, build_ns;  /* time in the interpreter and in decoding (with -stats) */
+};
+
+/* Class hooks that every ISA's cpu_class uses. */
+void vcpu_init(struct vcpu *v, const struct isa *isa);
+void vcpu_destroy(struct vcpu *v);
+/* cpu_class.run: runs until exit_request or halt. */
+void vcpu_run(struct cpu *cpu);
+
+/* Ends the current op: back to the loop with state as it is; pc is that of v->op's instruction.
+ * An ISA sets its exception first and then calls this. */
+NORETURN void vcpu_escape(struct vcpu *v);
+/* Brings pc to the instruction of v->op and gives back the budget of what has not run. */
+void vcpu_sync_pc(struct vcpu *v);
+/* Instructions completed so far, exact also inside slow paths. */
+uint64_t vcpu_instructions(struct vcpu *v);
+
+/* Makes `mode` the current MMU mode. */
+void vcpu_set_mmu_mode(struct vcpu *v, unsigned int mode);
+/* Fills an entry: `phys` is the page of `va`, `page_size` the size of the guest's mapping. */
+void vcpu_tlb_set(struct vcpu *v, unsigned int mode, uint64_t va, uint64_t phys, unsigned int prot,
+		  uint64_t page_size);
+/* Translated code is on this page now: stores to it take the slow path in every TLB. */
+void vcpus_tlb_protect(struct ram *ram, uint64_t page_offset);
+void vcpu_tlb_flush(struct vcpu *v);
+void vcpu_tlb_flush_page(struct vcpu *v, uint64_t va);
+/* The same as work for cpu_run_on(). */
+void vcpu_tlb_flush_work(struct cpu *cpu, void *opaque);
+void vcpu_tlb_init(struct vcpu *v);
+void vcpu_tlb_destroy(struct vcpu *v);
+void vcpu_jump_cache_clear(struct vcpu *v);
+
+/* Where the instruction bytes at `va` are: a host pointer to the byte and how many follow in its
+ * page; `*ram` is NULL (and bytes come through vcpu_fetch_byte) where they are not in RAM. Raises
+ * the fetch fault. */
+const uint8_t *vcpu_fetch(struct vcpu *v, uint64_t va, struct ram **ram, uint64_t *ram_offset,
+			  unsigned int *avail);
+uint8_t vcpu_fetch_byte(struct vcpu *v, uint64_t va);
+
+/* Slow paths: any alignment, any target, faults raised. `mode` is the MMU mode. */
+uint64_t vcpu_load_slow(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode);
+void vcpu_store_slow(struct vcpu *v, uint64_t va, unsigned int size, uint64_t value,
+		     unsigned int mode);
+/* Raises the fault a write would, without writing; returns a host pointer where plain RAM backs
+ * all of [va, va+size) and it may be written directly, else NULL. */
+void *vcpu_probe_write(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode);
+/* Host pointer for reads or writes of up to one page of plain RAM, without side effects other than
+ * TLB fills and faults; NULL: use the slow path. For REP strings and wide loads. */
+void *vcpu_host_span(struct vcpu *v, uint64_t va, enum mem_access access, unsigned int mode,
+		     uint64_t *span);
+
+/* Inline probe. All bytes of the access must be in the page that the entry maps: comparing the page
+ * of the last byte with the entry of the first makes page crossings miss. */
+static ALWAYS_INLINE struct tlb_entry *tlb_slot(const struct tlb_view *t, uint64_t va)
+{
+	_Static_assert(sizeof(struct tlb_entry) == 32, "index arithmetic below");
+	return (struct tlb_entry *)((char *)t->entries + ((va >> (GUEST_PAGE_BITS - 5)) & t->mask));
+}
+
+static ALWAYS_INLINE uint64_t tlb_tag(uint64_t va, unsigned int size)
+{
+	return (va + size - 1) & GUEST_PAGE_MASK;
+}
+
+#endif
