@@ -46,6 +46,16 @@ void machine_cond_wait(struct machine_cond *c)
 	machine_mutex_held = true;
 }
 
+bool machine_cond_wait_until(struct machine_cond *c, int64_t monotonic_ns)
+{
+	g_assert(machine_mutex_held);
+	machine_mutex_held = false;
+	/* GLib counts microseconds of CLOCK_MONOTONIC; round up so as not to wake early. */
+	bool woken = g_cond_wait_until(&c->cond, &machine_mutex, (monotonic_ns + 999) / 1000);
+	machine_mutex_held = true;
+	return woken;
+}
+
 void machine_cond_broadcast(struct machine_cond *c)
 {
 	g_cond_broadcast(&c->cond);

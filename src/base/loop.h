@@ -29,6 +29,8 @@ struct machine_cond {
 };
 void machine_cond_init(struct machine_cond *c);
 void machine_cond_wait(struct machine_cond *c);
+/* The same until a deadline of the host's monotonic clock; false if that has passed. */
+bool machine_cond_wait_until(struct machine_cond *c, int64_t monotonic_ns);
 void machine_cond_broadcast(struct machine_cond *c);
 
 /*

@@ -56,6 +56,14 @@ void clock_run_timers(enum clock_kind clock);
  * `instructions` is called from any thread. */
 void clock_use_icount(unsigned int shift, int64_t (*instructions)(void *opaque), void *opaque);
 bool clock_is_icount(void);
+/* Changes the shift from now on; time stays continuous. */
+void clock_set_icount_shift(unsigned int shift);
+unsigned int clock_icount_shift(void);
+/* `fn` is called (machine lock held) when the earliest virtual deadline becomes earlier under
+ * -icount: the vCPU thread makes a new budget. */
+void clock_set_deadline_hook(void (*fn)(void));
+/* Sets virtual time, for loading a state. */
+void clock_set_virtual(int64_t ns);
 /* Sleeping under -icount: no vCPU can run, so jump to the next deadline. */
 void clock_warp_to(int64_t virtual_ns);
 

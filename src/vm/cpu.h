@@ -39,9 +39,14 @@ struct cpu_class {
 	/* An input line of the processor changed; lines are numbered by the ISA (vm/x86-cpu.h ...).
 	 * Machine lock held, any thread. */
 	void (*set_line)(struct cpu *cpu, int line, int level);
-	/* Runs guest code until cpu->exit_request; called without the machine lock. */
+	/*
+	 * Runs guest code; called without the machine lock. Returns soon after cpu->exit_request was
+	 * set (which the caller clears, never the core), when cpu->halted, or when the instructions
+	 * that cpu_icount_budget() gave on entry are used up. Adds what it ran to cpu->instructions.
+	 */
 	void (*run)(struct cpu *cpu);
-	/* True where the processor would wake from halt. Machine lock held. */
+	/* True where the processor would wake from halt (the vCPU loop then clears cpu->halted
+	 * before it calls run). Machine lock held. */
 	bool (*has_work)(struct cpu *cpu);
 	uint64_t (*get_pc)(struct cpu *cpu);
 	void (*set_pc)(struct cpu *cpu, uint64_t pc);
@@ -72,14 +77,16 @@ struct cpu {
 	unsigned int index;
 	struct address_space *memory; /* of this vCPU */
 	struct address_space *io;     /* port space, NULL where the ISA has none */
-	/* Looked at with the budget at every block: set it (release) to bring the vCPU back. */
+	/* Looked at with the budget at every block: cpu_kick() sets it to bring the vCPU back; the
+	 * vCPU loop clears it before it looks at what was asked. */
 	uint32_t exit_request;
 	bool halted;   /* waits for has_work(); its thread writes it, others read */
 	bool stopped;  /* by the run state or before start-up */
 	bool created;
+	bool running;  /* inside class->run; machine lock */
 	uint64_t instructions; /* run so far; exact when stopped or under -icount */
 	void *thread;	       /* GThread * */
-	struct cpu_work *work; /* queued by cpu_run_on() */
+	struct cpu_work *work; /* queued by cpu_run_on(), newest first; atomic */
 	struct cpu *next;
 	void *intc; /* the local interrupt controller's device, opaque to the core */
 	const void *intc_ops;
@@ -102,9 +109,32 @@ void cpu_run_on(struct cpu *cpu, void (*fn)(struct cpu *cpu, void *opaque), void
 /* Starts the vCPU threads (once, after the machine is built; they wait while stopped). */
 void cpus_start(void);
 
+/* Resets every vCPU (machine lock held, quiesced): machine_reset() calls it. */
+void cpus_reset(void);
+
+/*
+ * Counting instructions. Under -icount all vCPUs share one thread and run in turns; virtual time is
+ * the sum of their cpu->instructions. A core's run() does:
+ *
+ *	int64_t budget = cpu_icount_budget(cpu);  // INT64_MAX without -icount
+ *	... run at most `budget` instructions ...
+ *	cpu_icount_account(cpu, executed);	  // and before every device access
+ *
+ * so that a device that reads the clock sees the instructions up to and including the one that
+ * accesses it. A device that sets an earlier deadline sets exit_request: the core looks at it after
+ * a device access and returns at the next instruction (or block) boundary, where a new budget is
+ * made. Timers thus fire between two instructions, always the same two.
+ */
+int64_t cpu_icount_budget(struct cpu *cpu);
+static inline void cpu_icount_account(struct cpu *cpu, uint64_t executed)
+{
+	/* One writer; other threads read it for the clock and for statistics. */
+	__atomic_store_n(&cpu->instructions, cpu->instructions + executed, __ATOMIC_RELAXED);
+}
+
 /*
  * The quiesce point: machine_quiesce() returns with every vCPU out of guest code and kept out until
- * machine_resume(); nestable; machine lock held. savevm, gdb, reset and reclamation use it.
+ * machine_resume() by the same thread; nestable; machine lock held. savevm, gdb, reset and reclamation use it.
  * A vCPU thread may call it from its slow paths (it counts as stopped itself).
  */
 void machine_quiesce(void);
@@ -118,7 +148,8 @@ bool cpu_write_virtual(struct cpu *cpu, uint64_t va, const void *buf, uint64_t l
 struct exec_options {
 	bool singlestep;   /* -singlestep: one instruction a block */
 	bool icount;	   /* -icount */
-	bool icount_auto;
+	bool icount_auto;  /* the shift follows real time */
+	bool icount_nosleep; /* idle guests jump to the next deadline without waiting for it */
 	unsigned int icount_shift;
 	bool stats;	     /* -stats */
 	const char *stats_json; /* -stats json=FILE */

@@ -125,6 +125,8 @@ struct device {
 	struct bus *bus;
 	bool realized;
 	bool in_dma; /* re-entry guard: set while the device masters the bus */
+	void (*bus_reset)(struct device *dev); /* set by its bus: runs before the class's reset */
+	void (*bus_exit)(struct device *dev);  /* set by its bus: runs after the class's exit */
 	struct device *next; /* all devices, in creation order */
 };
 
@@ -160,6 +162,8 @@ void device_set_ptr(struct device *dev, const char *prop, void *value); /* CHR, 
 void *device_prop(struct device *dev, const char *prop, enum prop_kind kind);
 /* Calls init and joins the device to resets and saved states. On error the device is freed. */
 struct error *device_realize(struct device *dev) NODISCARD;
+/* Calls exit, leaves resets and saved states, and frees: unplugging, or a device never realized. */
+void device_free(struct device *dev);
 /* All realized devices in order; NULL after the last. */
 struct device *device_first(void);
 struct device *device_find(const char *id);
@@ -169,6 +173,9 @@ void devices_reset(void);
 /* How "id" properties are looked up; the layer that owns the kind installs its own. */
 typedef void *prop_lookup_fn(const char *id);
 void prop_set_lookup(enum prop_kind kind, prop_lookup_fn *fn);
+
+/* Prints the properties that -device NAME,? shows. */
+void device_class_help(const struct device_class *class, FILE *out);
 
 /* State lists: see vm/state.h. */
 

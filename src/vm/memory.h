@@ -26,7 +26,8 @@ struct device;
 /*
  * Register callbacks. `offset` is within the region; `size` is 1, 2, 4 or 8, already cut to
  * [min_size, max_size] of the implementation: wider accesses are split, narrower ones are widened
- * (reads are shifted out; writes narrower than min_size arrive with their own size).
+ * (reads are shifted out; writes narrower than min_size arrive with their own size). Accesses that
+ * are not aligned to their size are split into aligned ones, lowest address first.
  * Values are numbers in the region's byte order. Called with the machine lock held.
  */
 struct region_ops {
@@ -34,6 +35,9 @@ struct region_ops {
 	void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned int size);
 	uint8_t min_size, max_size; /* 0 means 1 and 4 */
 	bool big_endian;
+	/* The callbacks may be entered again by DMA that they start themselves; such accesses are
+	 * refused otherwise. */
+	bool reentrant;
 };
 
 enum region_kind { REGION_CONTAINER, REGION_RAM, REGION_ROM, REGION_IO, REGION_ALIAS };
@@ -60,6 +64,9 @@ struct region {
 	uint64_t target_offset;
 	/* roots only */
 	struct address_space *space;
+	/* REGION_IO: whose registers these are, or NULL. While owner->in_dma they do not answer. */
+	struct device *owner;
+	const void *busy; /* the thread inside a callback, NULL if none */
 };
 
 /* Host memory behind a RAM or ROM region. */
@@ -100,6 +107,8 @@ void region_set_enabled(struct region *r, bool enabled);
 void region_set_addr(struct region *r, uint64_t addr);
 void region_set_readonly(struct region *r, bool readonly);
 void region_set_alias_offset(struct region *r, uint64_t offset);
+/* A REGION_ROM with ops (a flash): false sends reads to ops->read too (command mode). */
+void region_set_rom_readable(struct region *r, bool readable);
 /* Several changes, one rebuild. Nestable. */
 void region_batch_begin(void);
 void region_batch_end(void);
@@ -109,7 +118,8 @@ struct flat_range {
 	uint64_t start, last; /* in the address space, inclusive */
 	struct region *region;
 	uint64_t offset; /* of `start` within the region */
-	bool readonly;
+	bool readonly;	 /* stores do not reach the memory: ROM, or seen through a readonly alias */
+	bool dropped;	 /* seen through a readonly alias: not even a flash's ops get stores */
 };
 
 struct flat_view {
@@ -133,7 +143,9 @@ void address_space_init(struct address_space *as, const char *name, struct regio
 void address_space_destroy(struct address_space *as);
 /* `fn` is called (machine lock held) after the view has changed: the TLBs listen. */
 void address_space_listen(struct address_space *as, space_changed_fn *fn, void *opaque);
-/* The range that holds `addr`, or NULL. Any thread. */
+void address_space_unlisten(struct address_space *as, space_changed_fn *fn, void *opaque);
+/* The range that holds `addr`, or NULL. Any thread; valid until the next device callback or quiesce
+ * point, whichever is first. */
 const struct flat_range *address_space_find(const struct address_space *as, uint64_t addr);
 
 enum mem_result { MEM_OK, MEM_UNASSIGNED };
@@ -166,5 +178,7 @@ struct ram *ram_first(void);
 /* Called with (ram, offset, len) where a write by others hits pages that hold translated code. */
 typedef void ram_code_hook(struct ram *ram, uint64_t offset, uint64_t len);
 void ram_set_code_hook(ram_code_hook *hook);
+/* Frees views that no reader can hold any more; the quiesce point calls it. */
+void address_spaces_reclaim(void);
 
 #endif

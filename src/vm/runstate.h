@@ -27,12 +27,17 @@ void machine_stop(enum run_state state);
 typedef void run_state_fn(void *opaque, bool running, enum run_state state);
 void run_state_listen(run_state_fn *fn, void *opaque);
 
+/* Quiesces, resets all vCPUs and devices, settles. main() calls it before the first start. */
+void machine_reset(void);
+
 /* Requests: any thread; carried out by the main thread soon. */
 void machine_request_reset(void);     /* -no-reboot turns it into shutdown */
 void machine_request_shutdown(void);  /* guest power off; -no-shutdown stops instead */
 void machine_request_powerdown(void); /* ACPI power button */
 void machine_request_quit(int status); /* ends the program: monitor quit, isa-debug-exit, signals */
 int machine_exit_status(void);
+/* A request waits for the main thread: vCPUs stay out of guest code until it is done. */
+bool machine_request_pending(void);
 
 /* What system_powerdown presses; installed by the power-management device. */
 void machine_set_powerdown(void (*fn)(void *opaque), void *opaque);
