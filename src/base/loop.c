@@ -7,18 +7,44 @@
 #include "base/clock.h"
 
 #include <glib-unix.h>
+#include <sched.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 static GMutex machine_mutex;
 static __thread bool machine_mutex_held;
+static unsigned int machine_waiting; /* threads in machine_lock(); atomic */
+static unsigned int machine_granted; /* counts those that got it; atomic */
 static bool quit_asked;
+
+static void lock_wait(void)
+{
+	__atomic_fetch_add(&machine_waiting, 1, __ATOMIC_SEQ_CST);
+	g_mutex_lock(&machine_mutex);
+	__atomic_fetch_add(&machine_granted, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_sub(&machine_waiting, 1, __ATOMIC_SEQ_CST);
+}
 
 void machine_lock(void)
 {
 	g_assert(!machine_mutex_held);
-	g_mutex_lock(&machine_mutex);
+	if (!g_mutex_trylock(&machine_mutex))
+		lock_wait();
 	machine_mutex_held = true;
+}
+
+void machine_yield(void)
+{
+	unsigned int granted = __atomic_load_n(&machine_granted, __ATOMIC_SEQ_CST);
+
+	if (!__atomic_load_n(&machine_waiting, __ATOMIC_SEQ_CST))
+		return;
+	/* The mutex is not fair: whoever unlocks it would win it again. */
+	machine_unlock();
+	while (__atomic_load_n(&machine_waiting, __ATOMIC_SEQ_CST) &&
+	       __atomic_load_n(&machine_granted, __ATOMIC_SEQ_CST) == granted)
+		sched_yield();
+	machine_lock();
 }
 
 void machine_unlock(void)

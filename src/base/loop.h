@@ -22,6 +22,8 @@ typedef void loop_fd_fn(void *opaque, GIOCondition condition);
 void machine_lock(void);
 void machine_unlock(void);
 bool machine_locked(void); /* by this thread */
+/* Lets a thread that waits in machine_lock() have it first; for loops that would else starve it. */
+void machine_yield(void);
 
 /* Waits on a condition with the machine lock as its mutex (held before and after). */
 struct machine_cond {

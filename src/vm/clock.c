@@ -32,7 +32,7 @@ static struct {
 	int64_t rtc_offset; /* guest's wall time - virtual time */
 	bool rtc_set;
 	void (*deadline_hook)(void);
-} clocks;
+} clocks = {.lists = {{.armed = INT64_MAX}, {.armed = INT64_MAX}}};
 
 /* --- reading --- */
 

@@ -114,6 +114,7 @@ static void sleep_until_deadline(int64_t deadline)
 
 	if (exec_options.icount_nosleep) {
 		clock_warp_to(deadline);
+		machine_yield();
 		return;
 	}
 	bool woken = machine_cond_wait_until(&cpu_wakeup, real + (deadline - virt));

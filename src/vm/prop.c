@@ -4,9 +4,8 @@
  */
 #include "vm/prop.h"
 
-#include "vm/chardev.h"
+#include "base/optstr.h"
 
-#include <errno.h>
 #include <glib.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -19,19 +18,19 @@ static const struct {
 	size_t size;  /* of the member */
 	uint64_t max; /* of the number kinds */
 } kinds[] = {
-        [PROP_KIND_BOOL] = {"on/off", sizeof(bool), 1},
-        [PROP_KIND_U8] = {"number", 1, UINT8_MAX},
-        [PROP_KIND_U16] = {"number", 2, UINT16_MAX},
-        [PROP_KIND_U32] = {"number", 4, UINT32_MAX},
-        [PROP_KIND_U64] = {"number", 8, UINT64_MAX},
-        [PROP_KIND_SIZE] = {"size", 8, UINT64_MAX},
-        [PROP_KIND_STRING] = {"text", 0, 0},
-        [PROP_KIND_MAC] = {"xx:xx:xx:xx:xx:xx", 0, 0},
-        [PROP_KIND_CHR] = {"chardev id", 0, 0},
-        [PROP_KIND_DRIVE] = {"drive id", 0, 0},
-        [PROP_KIND_NETDEV] = {"netdev id", 0, 0},
-        [PROP_KIND_DEVFN] = {"slot[.function]", 4, 0},
-        [PROP_KIND_PTR] = {NULL, 0, 0},
+	[PROP_KIND_BOOL] = {"on/off", sizeof(bool), 1},
+	[PROP_KIND_U8] = {"number", 1, UINT8_MAX},
+	[PROP_KIND_U16] = {"number", 2, UINT16_MAX},
+	[PROP_KIND_U32] = {"number", 4, UINT32_MAX},
+	[PROP_KIND_U64] = {"number", 8, UINT64_MAX},
+	[PROP_KIND_SIZE] = {"size", 8, UINT64_MAX},
+	[PROP_KIND_STRING] = {"text", 0, 0},
+	[PROP_KIND_MAC] = {"xx:xx:xx:xx:xx:xx", 0, 0},
+	[PROP_KIND_CHR] = {"chardev id", 0, 0},
+	[PROP_KIND_DRIVE] = {"drive id", 0, 0},
+	[PROP_KIND_NETDEV] = {"netdev id", 0, 0},
+	[PROP_KIND_DEVFN] = {"slot[.function]", 4, 0},
+	[PROP_KIND_PTR] = {NULL, 0, 0},
 };
 
 static bool is_number(enum prop_kind kind)
@@ -127,63 +126,23 @@ void props_free(struct device *dev)
 
 /* --- text to values --- */
 
-static const char *bool_names[2][4] = {{"off", "no", "false", "0"}, {"on", "yes", "true", "1"}};
-
-static bool parse_bool(const char *text, uint64_t *value)
-{
-	for (unsigned int v = 0; v < 2; v++) {
-		for (unsigned int i = 0; i < G_N_ELEMENTS(bool_names[v]); i++) {
-			if (strcmp(text, bool_names[v][i]) == 0) {
-				*value = v;
-				return true;
-			}
-		}
-	}
-	return false;
-}
-
-static int suffix_shift(const char *suffix)
-{
-	static const char letters[] = "bkmgt";
-
-	if (*suffix == '\0')
-		return 0;
-	const char *found = strchr(letters, g_ascii_tolower(*suffix));
-	return found && suffix[1] == '\0' ? (int)(found - letters) * 10 : -1;
-}
-
-bool parse_u64(const char *text, bool suffixes, uint64_t *value)
-{
-	char *end;
-
-	if (!g_ascii_isdigit(*text))
-		return false;
-	errno = 0;
-	*value = strtoull(text, &end, text[0] == '0' && (text[1] | 0x20) == 'x' ? 16 : 10);
-	if (errno || end == text)
-		return false;
-	int shift = suffixes || *end == '\0' ? suffix_shift(end) : -1;
-	if (shift < 0 || *value > UINT64_MAX >> shift)
-		return false;
-	*value <<= shift;
-	return true;
-}
-
 static struct error *set_number(const struct prop *p, void *member, const char *text)
 {
-	uint64_t value;
-	bool ok = p->kind == PROP_KIND_BOOL ? parse_bool(text, &value)
-	                                    : parse_u64(text, p->kind == PROP_KIND_SIZE, &value);
+	uint64_t value = 0;
+	bool flag = false;
+	struct error *err;
 
-	if (!ok && p->kind == PROP_KIND_BOOL)
-		return error_new("\"%s\" is neither on nor off", text);
-	if (!ok && p->kind == PROP_KIND_SIZE)
-		return error_new("\"%s\" is not a size such as 65536, 64k or 8M", text);
-	if (!ok || value > kinds[p->kind].max)
-		return error_new("\"%s\" is not a number from 0 to %" PRIu64, text,
-		                 kinds[p->kind].max);
-	number_store(member, kinds[p->kind].size, value);
-	return NULL;
+	if (p->kind == PROP_KIND_BOOL) {
+		err = parse_bool(text, &flag);
+		value = flag;
+	} else if (p->kind == PROP_KIND_SIZE) {
+		err = parse_size(text, 1, &value);
+	} else {
+		err = parse_u64(text, 0, kinds[p->kind].max, &value);
+	}
+	if (!err)
+		number_store(member, kinds[p->kind].size, value);
+	return err;
 }
 
 static struct error *set_mac(uint8_t *mac, const char *text)
@@ -195,7 +154,7 @@ static struct error *set_mac(uint8_t *mac, const char *text)
 		if (!g_ascii_isxdigit(s[0]) || !g_ascii_isxdigit(s[1]) ||
 		    (i < 5 ? s[2] != ':' && s[2] != '-' : s[2] != '\0'))
 			return error_new("\"%s\" is not a MAC address such as 52:54:00:12:34:56",
-			                 text);
+					 text);
 		bytes[i] = (uint8_t)(g_ascii_xdigit_value(s[0]) << 4 | g_ascii_xdigit_value(s[1]));
 		s += 3;
 	}
@@ -221,21 +180,14 @@ static struct error *set_devfn(int32_t *devfn, const char *text)
 	return NULL;
 }
 
-static prop_lookup_fn *lookup_of(enum prop_kind kind)
-{
-	if (!lookups[kind] && kind == PROP_KIND_CHR)
-		return (prop_lookup_fn *)chardev_find;
-	return lookups[kind];
-}
-
 static struct error *set_pointer(const struct prop *p, void **member, const char *text)
 {
-	prop_lookup_fn *lookup = p->kind == PROP_KIND_PTR ? NULL : lookup_of(p->kind);
+	prop_lookup_fn *lookup = p->kind == PROP_KIND_PTR ? NULL : lookups[p->kind];
 	void *found = lookup ? lookup(text) : NULL;
 
 	if (!found)
 		return error_new("there is no %.*s with id \"%s\"",
-		                 (int)strcspn(kinds[p->kind].type, " "), kinds[p->kind].type, text);
+				 (int)strcspn(kinds[p->kind].type, " "), kinds[p->kind].type, text);
 	*member = found;
 	return NULL;
 }
@@ -259,13 +211,13 @@ static struct error *prop_unknown(const struct device *dev, const char *name)
 {
 	const struct device_class *class = dev->class;
 	const char *best =
-	        closest_name(name, prop_count(class), prop_name_at, (void *)(uintptr_t)class);
+		closest_name(name, prop_count(class), prop_name_at, (void *)(uintptr_t)class);
 
 	if (best)
 		return error_new("%s has no property \"%s\"; did you mean \"%s\"?", class->name,
-		                 name, best);
+				 name, best);
 	return error_new("%s has no property \"%s\" (-device %s,? lists them)", class->name, name,
-	                 class->name);
+			 class->name);
 }
 
 struct error *device_set(struct device *dev, const char *name, const char *value)
@@ -280,13 +232,13 @@ struct error *device_set(struct device *dev, const char *name, const char *value
 	if (!p || p->kind == PROP_KIND_PTR)
 		return prop_unknown(dev, name);
 	return error_prefix(set_by_kind(p, prop_member(dev, p), value), "%s: %s", dev->class->name,
-	                    name);
+			    name);
 }
 
 /* --- boards: a mistake is a bug of the board --- */
 
 static const struct prop *prop_expect(struct device *dev, const char *name,
-                                      bool ok_kind(enum prop_kind))
+				      bool ok_kind(enum prop_kind))
 {
 	const struct prop *p = prop_find(dev->class, name);
 
@@ -346,7 +298,7 @@ void device_class_help(const struct device_class *class, FILE *out)
 	for (const struct prop *p = props_next(class, NULL); p; p = props_next(class, p))
 		if (p->kind != PROP_KIND_PTR)
 			fprintf(out, "  %s=<%s>%*s - %s\n", p->name, kinds[p->kind].type,
-			        (int)MAX(0,
-			                 24 - (int)(strlen(p->name) + strlen(kinds[p->kind].type))),
-			        "", p->help ? p->help : "");
+				(int)MAX(0,
+					 24 - (int)(strlen(p->name) + strlen(kinds[p->kind].type))),
+				"", p->help ? p->help : "");
 }
