@@ -134,6 +134,17 @@ const char *optstr_get(struct optstr *o, const char *key)
 	return item ? item->value : NULL;
 }
 
+const char *optstr_at(struct optstr *o, const char *key, unsigned int n)
+{
+	item_find(o, key);
+	for (unsigned int i = 0; i < o->items->len; i++) {
+		const struct item *item = &g_array_index(o->items, struct item, i);
+		if (item->value && strcmp(item->key, key) == 0 && n-- == 0)
+			return item->value;
+	}
+	return NULL;
+}
+
 struct error *optstr_require(struct optstr *o, const char *key, const char **value)
 {
 	*value = optstr_get(o, key);

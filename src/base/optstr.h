@@ -30,6 +30,8 @@ void optstr_free(struct optstr *o); /* NULL is allowed */
 
 /* The value of a key, NULL if it is not there or is a bare flag. Marks the key as known. */
 const char *optstr_get(struct optstr *o, const char *key);
+/* The n-th (from 0) value of a key that may be given several times, NULL after the last. */
+const char *optstr_at(struct optstr *o, const char *key, unsigned int n);
 /* The value of a key that must be there and not be empty. */
 struct error *optstr_require(struct optstr *o, const char *key, const char **value) NODISCARD;
 /* Whether the key is there in any form ("key", "key=..", "nokey"). Marks it as known. */

@@ -113,10 +113,10 @@ static uint64_t read_aligned(struct region *r, uint64_t offset, unsigned int siz
 	return wide >> (8 * shift) & size_mask(size);
 }
 
-/* The next piece of an access: aligned, and not larger than the device takes. */
+/* The next piece of an access: aligned unless the device wants it whole, and not larger than the device takes. */
 static unsigned int piece_size(const struct region_ops *ops, uint64_t offset, unsigned int left)
 {
-	unsigned int piece = MIN(alignment(offset), ops_max(ops));
+	unsigned int piece = MIN(ops->unaligned ? 8 : alignment(offset), ops_max(ops));
 
 	while (piece > left)
 		piece /= 2;

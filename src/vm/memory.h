@@ -38,6 +38,8 @@ struct region_ops {
 	/* The callbacks may be entered again by DMA that they start themselves; such accesses are
 	 * refused otherwise. */
 	bool reentrant;
+	/* Accesses arrive whole at any offset: a 16-bit port at an odd address. min_size is 1. */
+	bool unaligned;
 };
 
 enum region_kind { REGION_CONTAINER, REGION_RAM, REGION_ROM, REGION_IO, REGION_ALIAS };
