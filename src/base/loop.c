@@ -6,12 +6,14 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <glib-unix.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-static GMutex machine_mutex;
+static pthread_mutex_t machine_mutex = PTHREAD_MUTEX_INITIALIZER;
 static __thread bool machine_mutex_held;
 static unsigned int machine_waiting; /* threads in machine_lock(); atomic */
 static unsigned int machine_granted; /* counts those that got it; atomic */
@@ -20,7 +22,7 @@ static bool quit_asked;
 static void lock_wait(void)
 {
 	__atomic_fetch_add(&machine_waiting, 1, __ATOMIC_SEQ_CST);
-	g_mutex_lock(&machine_mutex);
+	pthread_mutex_lock(&machine_mutex);
 	__atomic_fetch_add(&machine_granted, 1, __ATOMIC_SEQ_CST);
 	__atomic_fetch_sub(&machine_waiting, 1, __ATOMIC_SEQ_CST);
 }
@@ -28,7 +30,7 @@ static void lock_wait(void)
 void machine_lock(void)
 {
 	g_assert(!machine_mutex_held);
-	if (!g_mutex_trylock(&machine_mutex))
+	if (pthread_mutex_trylock(&machine_mutex) != 0)
 		lock_wait();
 	machine_mutex_held = true;
 }
@@ -51,7 +53,7 @@ void machine_unlock(void)
 {
 	g_assert(machine_mutex_held);
 	machine_mutex_held = false;
-	g_mutex_unlock(&machine_mutex);
+	pthread_mutex_unlock(&machine_mutex);
 }
 
 bool machine_locked(void)
@@ -61,14 +63,14 @@ bool machine_locked(void)
 
 void machine_cond_init(struct machine_cond *c)
 {
-	g_cond_init(&c->cond);
+	pthread_cond_init(&c->cond, NULL);
 }
 
 void machine_cond_wait(struct machine_cond *c)
 {
 	g_assert(machine_mutex_held);
 	machine_mutex_held = false;
-	g_cond_wait(&c->cond, &machine_mutex);
+	pthread_cond_wait(&c->cond, &machine_mutex);
 	machine_mutex_held = true;
 }
 
@@ -76,15 +78,15 @@ bool machine_cond_wait_until(struct machine_cond *c, int64_t monotonic_ns)
 {
 	g_assert(machine_mutex_held);
 	machine_mutex_held = false;
-	/* GLib counts microseconds of CLOCK_MONOTONIC; round up so as not to wake early. */
-	bool woken = g_cond_wait_until(&c->cond, &machine_mutex, (monotonic_ns + 999) / 1000);
+	struct timespec until = {monotonic_ns / NS_PER_S, monotonic_ns % NS_PER_S};
+	bool woken = pthread_cond_clockwait(&c->cond, &machine_mutex, CLOCK_MONOTONIC, &until) == 0;
 	machine_mutex_held = true;
 	return woken;
 }
 
 void machine_cond_broadcast(struct machine_cond *c)
 {
-	g_cond_broadcast(&c->cond);
+	pthread_cond_broadcast(&c->cond);
 }
 
 struct fd_watch {
@@ -112,23 +114,85 @@ void loop_unwatch(unsigned int id)
 		g_source_remove(id);
 }
 
+/*
+ * Posts wait in a queue of our own behind an eventfd, which stays readable until the queue is
+ * empty: so a callback may turn the loop and still see what others post meanwhile.
+ */
 struct post {
 	loop_fn *fn;
 	void *opaque;
+	struct post *next;
 };
 
-static gboolean post_run(void *opaque)
+static struct {
+	pthread_mutex_t mutex;
+	struct post *first, **last;
+	unsigned int count;
+	int fd;
+} posts = {PTHREAD_MUTEX_INITIALIZER, NULL, &posts.first, 0, -1};
+
+/* The oldest post, or NULL; then the eventfd is empty too. */
+static struct post *post_take(void)
 {
-	struct post *post = opaque;
-	post->fn(post->opaque);
-	return G_SOURCE_REMOVE;
+	uint64_t value;
+
+	pthread_mutex_lock(&posts.mutex);
+	struct post *post = posts.first;
+	if (post) {
+		posts.first = post->next;
+		posts.count--;
+	}
+	if (!posts.first) {
+		posts.last = &posts.first;
+		/* It never blocks, and that it was empty already is no news. */
+		if (read(posts.fd, &value, sizeof(value)) < 0)
+			value = 0;
+	}
+	pthread_mutex_unlock(&posts.mutex);
+	return post;
+}
+
+static gboolean posts_run(int fd, GIOCondition condition, void *opaque)
+{
+	pthread_mutex_lock(&posts.mutex);
+	/* Not those that are posted meanwhile, or one that posts itself would starve the loop. */
+	unsigned int count = posts.count;
+	pthread_mutex_unlock(&posts.mutex);
+
+	for (struct post *post; count && (post = post_take()); count--) {
+		post->fn(post->opaque);
+		g_free(post);
+	}
+	return G_SOURCE_CONTINUE;
+}
+
+static void posts_init(void)
+{
+	posts.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	g_assert(posts.fd >= 0);
+	GSource *source = g_unix_fd_source_new(posts.fd, G_IO_IN);
+	g_source_set_callback(source, (GSourceFunc)(void (*)(void))posts_run, NULL, NULL);
+	g_source_set_can_recurse(source, true);
+	g_source_attach(source, NULL);
+	g_source_unref(source);
 }
 
 void loop_post(loop_fn *fn, void *opaque)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct post *post = g_new(struct post, 1);
-	*post = (struct post){fn, opaque};
-	g_idle_add_full(G_PRIORITY_DEFAULT, post_run, post, g_free);
+	const uint64_t one = 1;
+
+	pthread_once(&once, posts_init);
+	*post = (struct post){fn, opaque, NULL};
+	pthread_mutex_lock(&posts.mutex);
+	bool was_empty = !posts.first;
+	*posts.last = post;
+	posts.last = &post->next;
+	posts.count++;
+	if (was_empty && write(posts.fd, &one, sizeof(one)) < 0)
+		g_error("eventfd: %s", g_strerror(errno));
+	pthread_mutex_unlock(&posts.mutex);
 }
 
 struct loop_alarm {

@@ -12,6 +12,7 @@
 #define BASE_LOOP_H
 
 #include <glib.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,9 +26,10 @@ bool machine_locked(void); /* by this thread */
 /* Lets a thread that waits in machine_lock() have it first; for loops that would else starve it. */
 void machine_yield(void);
 
-/* Waits on a condition with the machine lock as its mutex (held before and after). */
+/* Waits on a condition with the machine lock as its mutex (held before and after). A static one
+ * needs no machine_cond_init(). */
 struct machine_cond {
-	GCond cond;
+	pthread_cond_t cond;
 };
 void machine_cond_init(struct machine_cond *c);
 void machine_cond_wait(struct machine_cond *c);
@@ -43,7 +45,8 @@ unsigned int loop_watch_fd(int fd, GIOCondition condition, loop_fd_fn *fn, void 
 /* Removes a watch; 0 is allowed. After it returns `fn` is not called again. */
 void loop_unwatch(unsigned int id);
 
-/* Runs `fn` once on the main thread with the machine lock, soon. Callable from any thread. */
+/* Runs `fn` once on the main thread with the machine lock, soon; in the order of the calls. Callable
+ * from any thread. */
 void loop_post(loop_fn *fn, void *opaque);
 
 /*

@@ -182,8 +182,7 @@ START_TEST(halting)
 	a->halt_at = 500;
 	cpus_start();
 	machine_start();
-	pause_unlocked(5000);
-	ck_assert_uint_eq(count_of(a), 500);
+	wait_count(a, 500);
 	cpu_kick(&a->cpu); /* without work it sleeps on */
 	pause_unlocked(5000);
 	ck_assert_uint_eq(count_of(a), 500);

@@ -335,9 +335,9 @@ START_TEST(ram_addresses)
 	struct error *err = region_init_ram(&b, "huge", UINT64_MAX);
 	ck_assert_ptr_nonnull(err);
 	error_free(err);
-	struct region *lazy = g_new0(struct region, 1);
-	ram_make(lazy, "lazy", UINT64_C(64) << 30); /* reserved, not committed */
-	region_destroy(lazy);
+	struct region lazy;
+	ram_make(&lazy, "lazy", UINT64_C(64) << 30); /* reserved, not committed */
+	region_destroy(&lazy);
 }
 END_TEST
 
