@@ -1,0 +1,56 @@
+#include "storage/drivers.h"
+
+#include <string.h>
+
+static const struct image_driver *const drivers[] = {
+	&raw_driver,
+	&file_driver,
+	&host_device_driver,
+};
+
+const struct image_driver *image_driver_at(unsigned int i)
+{
+	return i < G_N_ELEMENTS(drivers) ? drivers[i] : NULL;
+}
+
+const struct image_driver *image_driver_find(const char *name)
+{
+	for (unsigned int i = 0; i < G_N_ELEMENTS(drivers); i++)
+		if (!strcmp(drivers[i]->name, name))
+			return drivers[i];
+	return NULL;
+}
+
+/* "nbd+unix://" is asked for as "nbd+unix:". */
+const struct image_driver *image_driver_protocol(const char *filename)
+{
+	for (unsigned int i = 0; i < G_N_ELEMENTS(drivers); i++) {
+		const char *prefix = drivers[i]->protocol;
+		if (prefix && *prefix && g_str_has_prefix(filename, prefix))
+			return drivers[i];
+	}
+	if (image_path_has_protocol(filename) && !g_str_has_prefix(filename, "file:"))
+		return NULL;
+	return &file_driver;
+}
+
+const struct image_driver *image_driver_probe(struct image *file)
+{
+	const struct image_driver *best = &raw_driver;
+	uint8_t head[2048] = {0};
+	size_t len = MIN(file->size, sizeof(head));
+	int score = 0;
+
+	if (image_pread(file, 0, head, len))
+		return best;
+	for (unsigned int i = 0; i < G_N_ELEMENTS(drivers); i++) {
+		if (!drivers[i]->probe)
+			continue;
+		int s = drivers[i]->probe(head, len, file->filename);
+		if (s > score) {
+			score = s;
+			best = drivers[i];
+		}
+	}
+	return best;
+}

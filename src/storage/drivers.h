@@ -1,0 +1,9 @@
+/* All drivers that are linked in; storage/drivers.c lists them in the order of probing. */
+#ifndef STORAGE_DRIVERS_H
+#define STORAGE_DRIVERS_H
+
+#include "storage/image.h"
+
+extern const struct image_driver file_driver, host_device_driver, raw_driver;
+
+#endif
