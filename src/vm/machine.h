@@ -57,9 +57,11 @@ struct machine {
 	char *kernel, *initrd, *append, *dtb;
 	char *firmware; /* -bios */
 	char *boot_order; /* "cad" */
+	char *boot_once;  /* order of the first boot only, or NULL */
 	bool boot_menu;
 	GPtrArray *option_roms; /* char * */
 	GPtrArray *acpi_tables, *smbios; /* char *: option texts */
+	GPtrArray *fw_cfg; /* char *: option texts */
 	struct chardev *serial[MAX_SERIALS], *parallel[MAX_PARALLELS];
 	unsigned int serial_count, parallel_count;
 	GPtrArray *nics; /* struct nic_config * */
