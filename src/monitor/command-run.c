@@ -1,0 +1,98 @@
+/* Commands that steer the machine and the monitor itself. */
+#include "monitor/command.h"
+
+#include "vm/cpu.h"
+#include "vm/runstate.h"
+#include "vm/x86-cpu.h"
+
+#include <string.h>
+
+static struct error *run_help(struct command_call *call)
+{
+	command_help(call->args[0].text, call->out);
+	return NULL;
+}
+
+static struct error *run_quit(struct command_call *call)
+{
+	machine_request_quit(0);
+	return NULL;
+}
+
+static struct error *run_stop(struct command_call *call)
+{
+	machine_stop(RUN_PAUSED);
+	return NULL;
+}
+
+static struct error *run_cont(struct command_call *call)
+{
+	enum run_state state = run_state_get();
+
+	if (state == RUN_SHUTDOWN || state == RUN_INTERNAL_ERROR)
+		return error_new("the guest is powered off; system_reset starts it again");
+	machine_start();
+	return NULL;
+}
+
+static struct error *run_system_reset(struct command_call *call)
+{
+	machine_request_reset();
+	return NULL;
+}
+
+static struct error *run_system_powerdown(struct command_call *call)
+{
+	machine_request_powerdown();
+	return NULL;
+}
+
+static struct error *run_cpu(struct command_call *call)
+{
+	uint64_t index = call->args[0].value;
+
+	if (index >= cpu_count())
+		return error_new("there is no CPU %llu", (unsigned long long)index);
+	call->state->cpu = (unsigned int)index;
+	return NULL;
+}
+
+static struct error *run_nmi(struct command_call *call)
+{
+	uint64_t index = call->args[0].given ? call->args[0].value : call->state->cpu;
+	struct cpu *cpu = index < cpu_count() ? cpu_at((unsigned int)index) : NULL;
+
+	if (!cpu)
+		return error_new("there is no CPU %llu", (unsigned long long)index);
+	if (strcmp(cpu->class->isa, "x86") != 0)
+		return error_new("this machine's processors have no NMI");
+	cpu->class->set_line(cpu, X86_LINE_NMI, 1);
+	return NULL;
+}
+
+static struct error *run_singlestep(struct command_call *call)
+{
+	const char *option = call->args[0].text;
+
+	if (option && strcmp(option, "off") != 0 && strcmp(option, "on") != 0)
+		return error_new("\"%s\" is neither \"on\" nor \"off\"", option);
+	exec_options.singlestep = !option || strcmp(option, "on") == 0;
+	for (struct cpu *cpu = cpu_first(); cpu; cpu = cpu->next)
+		cpu_kick(cpu);
+	return NULL;
+}
+
+const struct command commands_run[] = {
+	{"help|?", "cmd:command?", "[cmd]", "show the help", run_help},
+	{"quit|q", "", "", "quit the emulator", run_quit},
+	{"stop|s", "", "", "stop emulation", run_stop},
+	{"cont|c", "", "", "resume emulation", run_cont},
+	{"system_reset", "", "", "reset the system", run_system_reset},
+	{"system_powerdown", "", "", "send a power down event to the guest", run_system_powerdown},
+	{"cpu", "index:expr", "index", "set the CPU that registers and memory are seen from",
+	 run_cpu},
+	{"nmi", "cpu:expr?", "[cpu]", "inject an NMI on the given CPU", run_nmi},
+	{"singlestep", "option:string?", "[on|off]", "run the emulation in single step mode",
+	 run_singlestep},
+	{NULL},
+};
