@@ -61,11 +61,11 @@ static void log_once(const char *what, const char *where, uint64_t addr, unsigne
 	__atomic_store_n(&last_addr, addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_what, what, __ATOMIC_RELAXED);
 	log_printf(LOG_GUEST_ERRORS | LOG_UNIMP, "%s: %s of %u bytes at 0x%" PRIx64 "\n", where,
-	           what, size, addr);
+		   what, size, addr);
 }
 
 static void log_unassigned(const char *what, const struct address_space *as, uint64_t addr,
-                           uint64_t size)
+			   uint64_t size)
 {
 	if (log_on(LOG_GUEST_ERRORS | LOG_UNIMP))
 		log_once(what, as->name, addr, (unsigned int)MIN(size, 8));
@@ -81,7 +81,7 @@ static bool region_enter(struct region *r, const void **outer)
 {
 	if ((r->busy == &this_thread && !r->ops->reentrant) || (r->owner && r->owner->in_dma)) {
 		log_printf(LOG_GUEST_ERRORS, "%s: DMA to the device's own registers refused\n",
-		           r->name);
+			   r->name);
 		return false;
 	}
 	*outer = r->busy;
@@ -113,7 +113,8 @@ static uint64_t read_aligned(struct region *r, uint64_t offset, unsigned int siz
 	return wide >> (8 * shift) & size_mask(size);
 }
 
-/* The next piece of an access: aligned unless the device wants it whole, and not larger than the device takes. */
+/* The next piece of an access: aligned unless the device wants it whole, and not larger than the
+ * device takes. */
 static unsigned int piece_size(const struct region_ops *ops, uint64_t offset, unsigned int left)
 {
 	unsigned int piece = MIN(ops->unaligned ? 8 : alignment(offset), ops_max(ops));
@@ -142,7 +143,7 @@ static void write_pieces(struct region *r, uint64_t offset, uint64_t value, unsi
 		piece = piece_size(r->ops, offset + done, size - done);
 		unsigned int shift = r->ops->big_endian ? size - done - piece : done;
 		r->ops->write(r->opaque, offset + done, value >> (8 * shift) & size_mask(piece),
-		              piece);
+			      piece);
 	}
 }
 
@@ -218,7 +219,7 @@ static unsigned int bus_piece(uint64_t offset, uint64_t len)
 }
 
 static uint64_t registers_read(const struct flat_range *range, uint64_t addr, uint8_t *buf,
-                               uint64_t len, enum mem_result *res)
+			       uint64_t len, enum mem_result *res)
 {
 	uint64_t offset = range->offset + (addr - range->start);
 	unsigned int piece = bus_piece(offset, len);
@@ -232,7 +233,7 @@ static uint64_t registers_read(const struct flat_range *range, uint64_t addr, ui
 }
 
 static uint64_t registers_write(const struct flat_range *range, uint64_t addr, const uint8_t *buf,
-                                uint64_t len)
+				uint64_t len)
 {
 	uint64_t offset = range->offset + (addr - range->start);
 	unsigned int piece = bus_piece(offset, len);
@@ -245,7 +246,7 @@ static uint64_t registers_write(const struct flat_range *range, uint64_t addr, c
 /* Finds addr; where that is not plain memory, takes the lock first and looks again, for the tree
  * may have changed while this thread waited. */
 static const struct flat_range *find_locked(struct address_space *as, uint64_t addr, bool write,
-                                            bool *locked)
+					    bool *locked)
 {
 	const struct flat_range *range = address_space_find(as, addr);
 
@@ -287,7 +288,7 @@ enum mem_result mem_read(struct address_space *as, uint64_t addr, void *buf, uin
 }
 
 static void memory_write(const struct flat_range *range, uint64_t addr, const void *buf,
-                         uint64_t len)
+			 uint64_t len)
 {
 	uint8_t *host = range_host(range, addr);
 	struct ram *ram = range->region->ram;
@@ -298,7 +299,7 @@ static void memory_write(const struct flat_range *range, uint64_t addr, const vo
 }
 
 static enum mem_result write_any(struct address_space *as, uint64_t addr, const void *buf,
-                                 uint64_t len, bool into_rom)
+				 uint64_t len, bool into_rom)
 {
 	enum mem_result res = MEM_OK;
 	bool locked = false;
@@ -312,7 +313,7 @@ static enum mem_result write_any(struct address_space *as, uint64_t addr, const 
 			log_unassigned("unassigned write", as, addr, span);
 			res = MEM_UNASSIGNED;
 		} else if (range->region->ram && (into_rom || !range->readonly) &&
-		           (into_rom || range_is_memory(range))) {
+			   (into_rom || range_is_memory(range))) {
 			span = range_span(range, addr, len);
 			memory_write(range, addr, from, span);
 		} else {
@@ -332,7 +333,7 @@ enum mem_result mem_write(struct address_space *as, uint64_t addr, const void *b
 }
 
 enum mem_result mem_write_rom(struct address_space *as, uint64_t addr, const void *buf,
-                              uint64_t len)
+			      uint64_t len)
 {
 	return write_any(as, addr, buf, len, true);
 }
@@ -355,7 +356,7 @@ uint64_t mem_load_le(struct address_space *as, uint64_t addr, unsigned int size)
 	} else if (range && range->region->kind == REGION_IO && range_holds(range, addr, size)) {
 		enum mem_result res;
 		value = region_read(range->region, range->offset + (addr - range->start), size,
-		                    &res);
+				    &res);
 	} else {
 		uint8_t buf[8];
 		mem_read(as, addr, buf, size);

@@ -31,7 +31,7 @@ struct cpu_work {
 };
 
 struct error *cpu_new(const struct cpu_class *class, const char *model,
-                      struct address_space *memory, struct address_space *io, struct cpu **out)
+		      struct address_space *memory, struct address_space *io, struct cpu **out)
 {
 	g_assert(class->size >= sizeof(struct cpu));
 	/* Cores keep vectors in their state. */
@@ -115,7 +115,7 @@ void cpu_run_on(struct cpu *cpu, void (*fn)(struct cpu *cpu, void *opaque), void
 	*work = (struct cpu_work){fn, opaque, NULL};
 	work->next = __atomic_load_n(&cpu->work, __ATOMIC_RELAXED);
 	while (!__atomic_compare_exchange_n(&cpu->work, &work->next, work, true, __ATOMIC_SEQ_CST,
-	                                    __ATOMIC_RELAXED))
+					    __ATOMIC_RELAXED))
 		;
 	cpu_kick(cpu);
 }

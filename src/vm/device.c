@@ -64,6 +64,17 @@ static void device_unlink(struct device *dev)
 		devices.last = at;
 }
 
+/* A timer must not outlive its device; the state list knows them all. */
+static void timers_cancel(const struct field *fields, char *object)
+{
+	for (const struct field *f = fields; f && f->name; f++) {
+		if (f->kind == FIELD_KIND_TIMER)
+			timer_cancel((struct timer *)(object + f->offset));
+		for (size_t i = 0; f->kind == FIELD_KIND_STRUCT && i < f->count; i++)
+			timers_cancel(f->sub, object + f->offset + i * f->size);
+	}
+}
+
 void device_free(struct device *dev)
 {
 	if (dev->realized) {
@@ -73,6 +84,7 @@ void device_free(struct device *dev)
 	}
 	if (dev->bus_exit)
 		dev->bus_exit(dev);
+	timers_cancel(dev->class->state, (char *)dev);
 	props_free(dev);
 	g_free(dev->id);
 	g_free(dev);

@@ -74,6 +74,7 @@ enum field_kind {
 	FIELD_KIND_TIMER,  /* struct timer: its deadline */
 	FIELD_KIND_STRUCT, /* `count` structs of `size` bytes, described by `sub` */
 	FIELD_KIND_IRQ,	   /* struct irq: its level */
+	FIELD_KIND_BOOL,   /* `count` bools */
 };
 
 /* One saved member. The list is the only description of what is saved. */
@@ -90,7 +91,7 @@ struct field {
 #define F_U16(t, m)	  F_INT_(t, m, 1)
 #define F_U32(t, m)	  F_INT_(t, m, 1)
 #define F_U64(t, m)	  F_INT_(t, m, 1)
-#define F_BOOL(t, m)	  F_INT_(t, m, 1)
+#define F_BOOL(t, m)	  {#m, FIELD_KIND_BOOL, offsetof(t, m), F_SIZEOF(t, m), 1, NULL}
 #define F_INT(t, m)	  F_INT_(t, m, 1)
 #define F_ARRAY(t, m)	  F_INT_(t, m, F_SIZEOF(t, m) / F_SIZEOF(t, m[0]))
 #define F_BYTES(t, m)	  {#m, FIELD_KIND_BYTES, offsetof(t, m), F_SIZEOF(t, m), 1, NULL}
@@ -162,7 +163,8 @@ void device_set_ptr(struct device *dev, const char *prop, void *value); /* CHR, 
 void *device_prop(struct device *dev, const char *prop, enum prop_kind kind);
 /* Calls init and joins the device to resets and saved states. On error the device is freed. */
 struct error *device_realize(struct device *dev) NODISCARD;
-/* Calls exit, leaves resets and saved states, and frees: unplugging, or a device never realized. */
+/* Calls exit, leaves resets and saved states, cancels the timers of its state list, and frees:
+ * unplugging, or a device never realized. */
 void device_free(struct device *dev);
 /* All realized devices in order; NULL after the last. */
 struct device *device_first(void);

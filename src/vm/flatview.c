@@ -46,15 +46,15 @@ static wide region_last(const struct region *r)
 }
 
 static void range_insert(GArray *view, unsigned int at, struct region *r, wide base, wide start,
-                         wide last, bool dropped)
+			 wide last, bool dropped)
 {
 	struct flat_range range = {
-	        .start = (uint64_t)start,
-	        .last = (uint64_t)last,
-	        .region = r,
-	        .offset = (uint64_t)(start - base),
-	        .readonly = dropped || r->kind == REGION_ROM,
-	        .dropped = dropped,
+		.start = (uint64_t)start,
+		.last = (uint64_t)last,
+		.region = r,
+		.offset = (uint64_t)(start - base),
+		.readonly = dropped || r->kind == REGION_ROM,
+		.dropped = dropped,
 	};
 	g_array_insert_val(view, at, range);
 }
@@ -82,7 +82,7 @@ static void fill_gaps(GArray *view, struct region *r, wide base, struct clip cli
 
 /* Draws `r`, whose byte 0 is at `base`, as far as it is inside the clip. */
 static void draw(GArray *view, struct region *r, wide base, struct clip clip, bool dropped,
-                 unsigned int depth)
+		 unsigned int depth)
 {
 	if (!r->enabled || r->size == 0)
 		return;
@@ -110,7 +110,7 @@ static bool continues(const struct flat_range *a, const struct flat_range *b)
 static struct flat_view *view_pack(GArray *drawn)
 {
 	struct flat_view *view =
-	        g_malloc(sizeof(*view) + (drawn->len + 1) * sizeof(struct flat_range));
+		g_malloc(sizeof(*view) + (drawn->len + 1) * sizeof(struct flat_range));
 
 	view->count = 0;
 	for (unsigned int i = 0; i < drawn->len; i++) {

@@ -13,9 +13,9 @@ extern const struct machine_class *const __stop_ratite_machines[] __attribute__(
 
 /* Where the distribution's firmware packages put their files. */
 static const char *const firmware_folders[] = {
-        "/usr/share/seabios",    "/usr/share/qemu", "/usr/share/vgabios",  "/usr/lib/ipxe/qemu",
-        "/usr/share/ipxe",       "/usr/lib/ipxe",   "/usr/share/openbios", "/usr/share/qemu-kvm",
-        "/usr/local/share/qemu", "/usr/share/ovmf", "/usr/share/OVMF",
+	"/usr/share/seabios",	 "/usr/share/qemu", "/usr/share/vgabios",  "/usr/lib/ipxe/qemu",
+	"/usr/share/ipxe",	 "/usr/lib/ipxe",   "/usr/share/openbios", "/usr/share/qemu-kvm",
+	"/usr/local/share/qemu", "/usr/share/ovmf", "/usr/share/OVMF",
 };
 
 static GPtrArray *user_folders; /* of -L, in order */
@@ -101,7 +101,7 @@ static struct error *read_all(int fd, const char *path, uint64_t limit, GByteArr
 			return NULL;
 		if ((uint64_t)n > limit - data->len)
 			return error_new("\"%s\" is too large: at most %" PRIu64 " bytes fit here",
-			                 path, limit);
+					 path, limit);
 		g_byte_array_append(data, buf, (unsigned int)n);
 	}
 }

@@ -21,7 +21,7 @@ static uint8_t *host_map(uint64_t size)
 {
 	uint64_t slack = size >= HUGE_PAGE ? HUGE_PAGE : 0;
 	uint8_t *host = mmap(NULL, size + slack, PROT_READ | PROT_WRITE,
-	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (host == MAP_FAILED || !slack)
 		return host == MAP_FAILED ? NULL : host;
@@ -55,12 +55,12 @@ struct error *ram_new(const char *name, uint64_t size, struct ram **out)
 	*out = NULL;
 	if (size == 0 || size > UINT64_C(1) << 46)
 		return error_new("cannot allocate %" PRIu64 " bytes of memory for \"%s\"", size,
-		                 name);
+				 name);
 	size = (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 	uint8_t *host = host_map(size);
 	if (!host)
 		return error_errno(errno, "cannot allocate %" PRIu64 " MiB of memory for \"%s\"",
-		                   size >> 20, name);
+				   size >> 20, name);
 	struct ram *ram = g_new0(struct ram, 1);
 	ram->name = name;
 	ram->host = host;

@@ -19,7 +19,7 @@ void region_init(struct region *r, const char *name, uint64_t size)
 }
 
 void region_init_io(struct region *r, const char *name, uint64_t size, const struct region_ops *ops,
-                    void *opaque)
+		    void *opaque)
 {
 	region_base(r, name, REGION_IO, size);
 	r->ops = ops;
@@ -33,7 +33,7 @@ struct error *region_init_ram(struct region *r, const char *name, uint64_t size)
 }
 
 struct error *region_init_rom(struct region *r, const char *name, uint64_t size,
-                              const struct region_ops *ops, void *opaque)
+			      const struct region_ops *ops, void *opaque)
 {
 	region_base(r, name, REGION_ROM, size);
 	r->ops = ops;
@@ -42,7 +42,7 @@ struct error *region_init_rom(struct region *r, const char *name, uint64_t size,
 }
 
 void region_init_alias(struct region *r, const char *name, struct region *target, uint64_t offset,
-                       uint64_t size)
+		       uint64_t size)
 {
 	region_base(r, name, REGION_ALIAS, size);
 	r->target = target;
@@ -71,7 +71,7 @@ static void children_insert(struct region *parent, struct region *child)
 	struct region **at = &parent->children;
 
 	while (*at && ((*at)->priority > child->priority ||
-	               ((*at)->priority == child->priority && (*at)->order > child->order)))
+		       ((*at)->priority == child->priority && (*at)->order > child->order)))
 		at = &(*at)->sibling;
 	child->sibling = *at;
 	*at = child;

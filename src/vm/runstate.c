@@ -37,17 +37,17 @@ enum run_state run_state_get(void)
 const char *run_state_name(enum run_state state)
 {
 	static const char *const names[] = {
-	        [RUN_PRELAUNCH] = "prelaunch",
-	        [RUN_RUNNING] = "running",
-	        [RUN_PAUSED] = "paused",
-	        [RUN_SHUTDOWN] = "shutdown",
-	        [RUN_IO_ERROR] = "io-error",
-	        [RUN_DEBUG] = "debug",
-	        [RUN_SAVE_VM] = "save-vm",
-	        [RUN_RESTORE_VM] = "restore-vm",
-	        [RUN_INMIGRATE] = "inmigrate",
-	        [RUN_POSTMIGRATE] = "postmigrate",
-	        [RUN_INTERNAL_ERROR] = "internal-error",
+		[RUN_PRELAUNCH] = "prelaunch",
+		[RUN_RUNNING] = "running",
+		[RUN_PAUSED] = "paused",
+		[RUN_SHUTDOWN] = "shutdown",
+		[RUN_IO_ERROR] = "io-error",
+		[RUN_DEBUG] = "debug",
+		[RUN_SAVE_VM] = "save-vm",
+		[RUN_RESTORE_VM] = "restore-vm",
+		[RUN_INMIGRATE] = "inmigrate",
+		[RUN_POSTMIGRATE] = "postmigrate",
+		[RUN_INTERNAL_ERROR] = "internal-error",
 	};
 	return names[state];
 }
