@@ -77,6 +77,12 @@ void vcpu_escape(struct vcpu *v)
 	siglongjmp(v->escape, 1);
 }
 
+void vcpu_leave(struct vcpu *v)
+{
+	vcpu_sync_pc(v);
+	siglongjmp(v->escape, 2);
+}
+
 uint64_t vcpu_instructions(struct vcpu *v)
 {
 	int64_t left = v->budget;
@@ -155,8 +161,10 @@ static void account(struct vcpu *v)
 
 static void run_until_request(struct vcpu *v)
 {
-	if (sigsetjmp(v->escape, 0)) {
-		v->insn_limit = 0;
+	int why = sigsetjmp(v->escape, 0);
+
+	v->insn_limit = 0;
+	if (why == 1) {
 		v->stats.exceptions++;
 		v->isa->exception(v);
 	}
