@@ -238,6 +238,7 @@ static uint64_t load_in_page(struct vcpu *v, uint64_t va, unsigned int size, uns
 	if (LIKELY(d->ram))
 		return load_le(d->ram->host + d->ram_offset + offset, size);
 	v->stats.io_accesses++;
+	vcpu_before_io(v);
 	return mem_load_le(v->cpu.memory, d->phys + offset, size);
 }
 
@@ -251,6 +252,7 @@ static void store_in_page(struct vcpu *v, uint64_t va, unsigned int size, uint64
 
 	if (!d->ram || d->region) {
 		v->stats.io_accesses++;
+		vcpu_before_io(v);
 		mem_store_le(v->cpu.memory, d->phys + offset, value, size);
 		return;
 	}

@@ -149,6 +149,10 @@ void vcpu_sync_pc(struct vcpu *v);
 /* Instructions completed so far, exact also inside slow paths. */
 uint64_t vcpu_instructions(struct vcpu *v);
 
+/* Before an instruction reaches a device: under -icount the clock counts it and all before it.
+ * The memory slow paths do it; port instructions call it. */
+void vcpu_before_io(struct vcpu *v);
+
 /* Makes `mode` the current MMU mode. */
 void vcpu_set_mmu_mode(struct vcpu *v, unsigned int mode);
 /* Fills an entry: `phys` is the page of `va`, `page_size` the size of the guest's mapping. */
