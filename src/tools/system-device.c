@@ -26,6 +26,41 @@ static void add_board_buses(struct machine *m)
 		plug_add_bus("ISA", "isa.0", m->isa, plug_isa);
 }
 
+/* "driver.prop=value", or "driver=d,property=p,value=v". */
+static struct error *add_global(const char *text)
+{
+	const char *dot = strchr(text, '.'), *equals = strchr(text, '=');
+
+	if (dot && equals && dot < equals) {
+		char *driver = g_strndup(text, dot - text);
+		char *prop = g_strndup(dot + 1, equals - dot - 1);
+		struct error *err = device_add_global(driver, prop, equals + 1);
+		g_free(driver);
+		g_free(prop);
+		return err;
+	}
+	struct optstr *o = optstr_parse(text, NULL);
+	const char *driver, *prop, *value;
+	struct error *err = optstr_require(o, "driver", &driver);
+	err = err ? err : optstr_require(o, "property", &prop);
+	err = err ? err : optstr_require(o, "value", &value);
+	err = err ? err : optstr_finish(o);
+	err = err ? err : device_add_global(driver, prop, value);
+	optstr_free(o);
+	return err;
+}
+
+struct error *system_add_globals(struct system_config *c)
+{
+	struct error *err = NULL;
+
+	for (unsigned int i = 0; i < c->globals->len && !err; i++) {
+		const struct option_use *use = c->globals->pdata[i];
+		err = option_use_error(add_global(use->value), use);
+	}
+	return err;
+}
+
 struct error *system_plug_devices(struct system_config *c)
 {
 	struct error *err = system_add_sound_cards(c);

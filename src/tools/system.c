@@ -49,8 +49,9 @@ static struct error *open_host(struct system_config *c)
 
 static struct error *build(struct system_config *c)
 {
-	struct error *err = c->m->class->init(c->m);
+	struct error *err = system_add_globals(c);
 
+	err = err ? err : c->m->class->init(c->m);
 	err = err ? err : system_plug_devices(c);
 	err = err ? err : system_check_nics(c);
 	return err;

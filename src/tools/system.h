@@ -69,7 +69,8 @@ struct error *system_check_nics(struct system_config *c) NODISCARD;
 /* system-sound.c: -soundhw becomes -device texts. */
 bool system_list_sound_cards(const struct system_config *c);
 struct error *system_add_sound_cards(struct system_config *c) NODISCARD;
-/* system-device.c: -device, after the board is there. */
+/* system-device.c: -global before, -device after the board is there. */
+struct error *system_add_globals(struct system_config *c) NODISCARD;
 struct error *system_plug_devices(struct system_config *c) NODISCARD;
 
 /* host.c: the process around the machine. */

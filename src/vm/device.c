@@ -41,6 +41,7 @@ struct device *device_new(const struct device_class *class)
 
 	dev->class = class;
 	props_set_defaults(dev);
+	device_apply_globals(dev);
 	return dev;
 }
 

@@ -155,6 +155,9 @@ struct device *device_new(const struct device_class *class);
 struct device *device_new_named(const char *name);
 /* Sets a property from text, checking its range. */
 struct error *device_set(struct device *dev, const char *prop, const char *value) NODISCARD;
+/* -global DRIVER.PROP=VALUE: devices of the class that are made from now on start with it. */
+struct error *device_add_global(const char *driver, const char *prop,
+				const char *value) NODISCARD;
 /* Typed setters for boards; a wrong name or kind aborts. */
 void device_set_u64(struct device *dev, const char *prop, uint64_t value);
 void device_set_str(struct device *dev, const char *prop, const char *value);

@@ -8,4 +8,7 @@ void props_set_defaults(struct device *dev);
 /* Frees what the strings own. */
 void props_free(struct device *dev);
 
+/* What -global said for the device's class (global.c). */
+void device_apply_globals(struct device *dev);
+
 #endif
