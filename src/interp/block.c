@@ -166,10 +166,11 @@ static uint64_t granules_of(uint64_t page, uint64_t start, uint64_t end)
 	return (UINT64_MAX >> (63 - (high - low))) << low;
 }
 
-static void page_set_code(struct ram *ram, uint64_t offset)
+/* Returns whether the page had code already. */
+static bool page_set_code(struct ram *ram, uint64_t offset)
 {
-	__atomic_fetch_or(&ram->code[offset >> GUEST_PAGE_BITS >> 3],
-			  (uint8_t)(1u << ((offset >> GUEST_PAGE_BITS) & 7)), __ATOMIC_RELEASE);
+	uint8_t bit = (uint8_t)(1u << ((offset >> GUEST_PAGE_BITS) & 7));
+	return __atomic_fetch_or(&ram->code[offset >> GUEST_PAGE_BITS >> 3], bit, __ATOMIC_RELEASE) & bit;
 }
 
 static void page_clear_code(struct ram *ram, uint64_t offset)
@@ -265,9 +266,9 @@ static void page_invalidate(struct code_cache *cache, struct ram *ram, uint64_t 
 {
 	struct code_page *p = page_get(cache, page, false);
 
-	if (!p || !(p->granules & granules_of(page, start, end)))
+	if (p && !(p->granules & granules_of(page, start, end)))
 		return;
-	struct block *b = p->blocks;
+	struct block *b = p ? p->blocks : NULL;
 	while (b) {
 		struct block *next = b->page_next[page_slot(b, page)];
 		uint64_t first, last;
@@ -276,7 +277,7 @@ static void page_invalidate(struct code_cache *cache, struct ram *ram, uint64_t 
 			block_drop(cache, b);
 		b = next;
 	}
-	if (p->blocks)
+	if (p && p->blocks)
 		return;
 	g_hash_table_remove(cache->pages, &page);
 	page_clear_code(ram, (page << GUEST_PAGE_BITS) - ram->base);
@@ -408,8 +409,8 @@ static void block_publish(struct code_cache *cache, struct block *b, const struc
  * the bytes are decoded, so that a store that races is seen as one that came after. */
 static void code_protect(const struct code_place *at, unsigned int i)
 {
-	page_set_code(at->ram[i], at->offset[i]);
-	vcpus_tlb_protect(at->ram[i], at->offset[i] & GUEST_PAGE_MASK);
+	if (!page_set_code(at->ram[i], at->offset[i]))
+		vcpus_tlb_protect(at->ram[i], at->offset[i] & GUEST_PAGE_MASK);
 }
 
 /* Finds the bytes at the pc, and those of the next page if an instruction may reach into it.
