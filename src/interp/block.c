@@ -341,9 +341,7 @@ struct op *builder_op(struct block_builder *b, handler_fn *fn)
 
 	b->ops[i] = (struct op){.fn = fn};
 	b->where[i] = (struct op_where){(uint16_t)b->insn_offset, (uint8_t)b->insns};
-	b->info[i].no_flags = NULL;
-	b->info[i].reads = b->info[i].writes = 0;
-	b->info[i].faults = false;
+	b->info[i] = (struct op_info){0};
 	return &b->ops[i];
 }
 
@@ -352,11 +350,11 @@ void builder_drop_dead_flags(struct block_builder *b, uint32_t all_flags)
 	uint32_t live = all_flags;
 
 	for (unsigned int i = b->op_count; i-- > 0;) {
-		uint32_t writes = b->info[i].writes;
-		if (writes && !(writes & live) && b->info[i].no_flags)
-			b->ops[i].fn = b->info[i].no_flags;
-		live = (live & ~writes) | b->info[i].reads;
-		if (b->info[i].faults)
+		const struct op_info *info = &b->info[i];
+		if (info->no_flags && !(info->may_write & live))
+			b->ops[i].fn = info->no_flags;
+		live = (live & ~info->writes) | info->reads;
+		if (info->leaves)
 			live = all_flags;
 	}
 }

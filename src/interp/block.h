@@ -52,10 +52,11 @@ struct block_builder {
 	unsigned int insn_offset; /* start of the instruction being decoded */
 	struct op ops[BLOCK_MAX_OPS + 16];
 	struct op_where where[BLOCK_MAX_OPS + 16];
-	struct {
-		handler_fn *no_flags;	   /* the same op where its flags are dead, or NULL */
-		uint32_t reads, writes;	   /* flags */
-		bool faults;		   /* may leave at this op: all flags are live before it */
+	struct op_info {
+		handler_fn *no_flags; /* the same op where its flags are dead, or NULL */
+		uint32_t reads, writes, may_write; /* flags: needed, always set, perhaps set */
+		bool leaves;	      /* may leave at this op: all flags are live before it */
+		uint8_t branch;	      /* instructions of a branch op (1, fused 2): it gets x */
 	} info[BLOCK_MAX_OPS + 16];
 };
 
@@ -136,7 +137,7 @@ static ALWAYS_INLINE struct block *jump_cache_probe(struct vcpu *v, uint64_t pc)
 	do {                                                                                       \
 		const struct op *enter_ = (o);                                                     \
 		budget -= block_of_first_op(enter_)->insns;                                        \
-		if (UNLIKELY((budget < 0) | (v->cpu.exit_request != 0)))                           \
+		if (UNLIKELY(budget < 0 || v->cpu.exit_request))                           \
 			MUSTTAIL return op_budget_out(v, enter_, budget);                          \
 		MUSTTAIL return enter_->fn(v, enter_, budget);                                     \
 	} while (0)

@@ -77,15 +77,37 @@ void vcpu_escape(struct vcpu *v)
 	siglongjmp(v->escape, 1);
 }
 
+void vcpu_leave(struct vcpu *v)
+{
+	vcpu_sync_pc(v);
+	siglongjmp(v->escape, 2);
+}
+
+/* Budget as it would be if the block ended after `done` more instructions than are complete. */
+static int64_t budget_left(struct vcpu *v, unsigned int done)
+{
+	if (!v->op)
+		return v->budget;
+	struct block *b = block_of_op(v, v->op);
+	return v->budget + b->insns - b->op_where[v->op - b->ops].insn - done;
+}
+
 uint64_t vcpu_instructions(struct vcpu *v)
 {
-	int64_t left = v->budget;
+	return v->cpu.instructions + (uint64_t)(v->budget_start - budget_left(v, 0));
+}
 
-	if (v->op) {
-		struct block *b = block_of_op(v, v->op);
-		left += b->insns - b->op_where[v->op - b->ops].insn;
-	}
-	return v->cpu.instructions + (uint64_t)(v->budget_start - left);
+/* Adds what has run since the last time to the processor's count. */
+static void account(struct vcpu *v, int64_t left)
+{
+	cpu_icount_account(&v->cpu, (uint64_t)(v->budget_start - left));
+	v->budget_start = left;
+}
+
+void vcpu_before_io(struct vcpu *v)
+{
+	if (UNLIKELY(exec_options.icount))
+		account(v, budget_left(v, 1));
 }
 
 HANDLER void op_dropped(struct vcpu *v, const struct op *op, int64_t budget)
@@ -146,17 +168,12 @@ static void run_from_pc(struct vcpu *v)
 	v->insn_limit = 0;
 }
 
-/* Adds what has run to the processor's count. */
-static void account(struct vcpu *v)
-{
-	v->cpu.instructions += (uint64_t)(v->budget_start - v->budget);
-	v->budget_start = v->budget;
-}
-
 static void run_until_request(struct vcpu *v)
 {
-	if (sigsetjmp(v->escape, 0)) {
-		v->insn_limit = 0;
+	int why = sigsetjmp(v->escape, 0);
+
+	v->insn_limit = 0;
+	if (why == 1) {
 		v->stats.exceptions++;
 		v->isa->exception(v);
 	}
@@ -177,7 +194,7 @@ void vcpu_run(struct cpu *cpu)
 	v->budget = exec_options.icount ? cpu_icount_budget(cpu) : BUDGET_UNLIMITED;
 	v->budget_start = v->budget;
 	run_until_request(v);
-	account(v);
+	account(v, v->budget);
 	if (start)
 		v->run_ns += host_monotonic_ns() - start;
 }

@@ -193,9 +193,11 @@ void vcpu_tlb_set(struct vcpu *v, unsigned int mode, uint64_t va, uint64_t phys,
 	detail_fill(v, d, phys);
 	d->prot = (uint8_t)prot;
 	uint64_t slow = d->ram ? 0 : TLB_SLOW;
+	e->exec = prot & PROT_X ? va | slow : UINT64_MAX;
+	if (prot & PROT_WATCH)
+		slow = TLB_SLOW;
 	e->addend = d->ram ? (uintptr_t)d->ram->host + d->ram_offset - va : 0;
 	e->read = prot & PROT_R ? va | slow : UINT64_MAX;
-	e->exec = prot & PROT_X ? va | slow : UINT64_MAX;
 	if (d->region || (d->ram && (page_has_code(d->ram, d->ram_offset) ||
 				     d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS] != 0xff)))
 		slow = TLB_SLOW;
@@ -236,6 +238,7 @@ static uint64_t load_in_page(struct vcpu *v, uint64_t va, unsigned int size, uns
 	if (LIKELY(d->ram))
 		return load_le(d->ram->host + d->ram_offset + offset, size);
 	v->stats.io_accesses++;
+	vcpu_before_io(v);
 	return mem_load_le(v->cpu.memory, d->phys + offset, size);
 }
 
@@ -249,6 +252,7 @@ static void store_in_page(struct vcpu *v, uint64_t va, unsigned int size, uint64
 
 	if (!d->ram || d->region) {
 		v->stats.io_accesses++;
+		vcpu_before_io(v);
 		mem_store_le(v->cpu.memory, d->phys + offset, value, size);
 		return;
 	}
@@ -258,7 +262,7 @@ static void store_in_page(struct vcpu *v, uint64_t va, unsigned int size, uint64
 		blocks_invalidate(d->ram, d->ram_offset + offset, size);
 	if (!page_has_code(d->ram, d->ram_offset)) {
 		g_mutex_lock(&v->tlb_lock);
-		if (!page_has_code(d->ram, d->ram_offset) &&
+		if (!page_has_code(d->ram, d->ram_offset) && !(d->prot & PROT_WATCH) &&
 		    t->entries[i].write == ((va & GUEST_PAGE_MASK) | TLB_SLOW))
 			t->entries[i].write = va & GUEST_PAGE_MASK;
 		g_mutex_unlock(&v->tlb_lock);

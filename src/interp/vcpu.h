@@ -20,7 +20,7 @@
 /* --- software TLB (interp/tlb.c) --- */
 
 enum mem_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
-enum { PROT_R = 1, PROT_W = 2, PROT_X = 4 };
+enum { PROT_R = 1, PROT_W = 2, PROT_X = 4, PROT_WATCH = 8 /* loads and stores go the slow path */ };
 
 /* Low bits of a tag; any of them makes the inline compare fail. */
 enum {
@@ -141,10 +141,17 @@ void vcpu_run(struct cpu *cpu);
 /* Ends the current op: back to the loop with state as it is; pc is that of v->op's instruction.
  * An ISA sets its exception first and then calls this. */
 NORETURN void vcpu_escape(struct vcpu *v);
+/* The same without an exception: the loop looks at requests and goes on at v->pc (that of v->op's
+ * instruction, if v->op is set). */
+NORETURN void vcpu_leave(struct vcpu *v);
 /* Brings pc to the instruction of v->op and gives back the budget of what has not run. */
 void vcpu_sync_pc(struct vcpu *v);
 /* Instructions completed so far, exact also inside slow paths. */
 uint64_t vcpu_instructions(struct vcpu *v);
+
+/* Before an instruction reaches a device: under -icount the clock counts it and all before it.
+ * The memory slow paths do it; port instructions call it. */
+void vcpu_before_io(struct vcpu *v);
 
 /* Makes `mode` the current MMU mode. */
 void vcpu_set_mmu_mode(struct vcpu *v, unsigned int mode);

@@ -35,7 +35,7 @@ struct x86_regs {
 	uint64_t r[SLOT_COUNT];
 	/* Lazy flags (flags.h): kind of the last operation, its result and second operand. */
 	uint64_t cc_dst, cc_src;
-	uint32_t cc_op;
+	uint32_t cc_op, cc_carry; /* cc_carry: carry in of ADC, SBB */
 	uint32_t df; /* 0 or 1: EFLAGS.DF */
 	/* x87: physical registers, MMX registers are their significands */
 	struct f80 st[8];

@@ -10,7 +10,8 @@
 
 #include "interp/x86/ops.h"
 
-enum x86_ea_kind { KIND_f64, KIND_f32, KIND_sg, KIND_COUNT };
+/* KIND_abs: a flat constant address in imm2 (RIP-relative, or no registers at all). */
+enum x86_ea_kind { KIND_f64, KIND_f32, KIND_sg, KIND_abs, KIND_COUNT };
 
 struct x86_insn {
 	struct x86_cpu *c;
@@ -31,8 +32,9 @@ struct x86_insn {
 	s32 disp;
 	u8 mem_seg;	     /* enum x86_seg_name, by override or default */
 	enum x86_ea_kind kind;
-	u64 moffs;	     /* 64-bit absolute address of MOV A0h-A3h */
-	bool rip_relative;
+	u64 absolute;	     /* address of MOV A0h-A3h; displacement of a RIP-relative operand */
+	bool is_absolute;    /* the operand is that address, with no registers */
+	bool rip_relative;   /* ... and counts from the next instruction */
 	u64 imm;
 	bool end;	     /* the block ends after this instruction */
 };
@@ -52,8 +54,8 @@ u64 insn_next_pc(const struct x86_insn *i);
 
 /* Appends an op of this instruction. */
 struct op *emit(struct x86_insn *i, handler_fn *fn);
-/* With the memory operand's fields filled in; `fns` has the three kinds, a NULL one falls back to
- * sg. Marks it as one that may fault. */
+/* With the memory operand's fields filled in; `fns` has a handler a kind, where a NULL one falls back
+ * to sg. Marks it as one that may fault. Immediates must have been fetched. */
 struct op *emit_mem(struct x86_insn *i, handler_fn *const fns[KIND_COUNT]);
 /* An op that calls a C helper, which may raise. The memory operand's fields are filled in if there
  * is one. Flags are all live before it. */
@@ -84,6 +86,9 @@ enum {
 };
 x86_emit_fn *x86_sys_lookup(const struct x86_insn *i, unsigned int *encoding);
 x86_emit_fn *x86_fpu_lookup(const struct x86_insn *i, unsigned int *encoding);
+
+/* FF /3 and /5 (decode_sys.c). */
+x86_emit_fn x86_emit_far_indirect;
 
 /* LOCK is allowed only where the emit function has cleared i->lock; decode.c raises #UD else. */
 

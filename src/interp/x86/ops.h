@@ -6,8 +6,8 @@
  * 64-bit linear addresses 7), with its register partner in `a`. Branches: imm is the target pc,
  * x the instructions of the block that a taken branch leaves behind, s whether it may be linked.
  *
- * Memory operands come in three kinds, chosen when the block is decoded: f64 (64-bit mode, no
- * segment base), f32 (flat 32-bit segments) and sg (anything: segment base, limit and type checks,
+ * Memory operands come in four kinds, chosen when the block is decoded: f64 (64-bit mode, no
+ * segment base), f32 (flat 32-bit segments), abs (a flat constant) and sg (anything: segment base, limit and type checks,
  * 16-bit addresses). Rare ops have the sg form only.
  */
 #ifndef INTERP_X86_OPS_H
@@ -122,6 +122,7 @@ static ALWAYS_INLINE bool seg_allows(const struct x86_seg *seg, u64 off, unsigne
 /* Linear address of the memory operand, in each kind; `var` is declared. */
 #define EA_f64(var, size, write) u64 var = EA_RAW
 #define EA_f32(var, size, write) u64 var = (u32)EA_RAW
+#define EA_abs(var, size, write) u64 var = op->imm2
 #define EA_sg(var, size, write)                                                                    \
 	u64 var = EA_RAW & ea_mask(S_ASIZE(op->s));                                                \
 	do {                                                                                       \
@@ -197,6 +198,9 @@ typedef void x86_helper(struct x86_cpu *c, const struct op *op);
 u64 x86_op_ea(struct x86_cpu *c, const struct op *op, unsigned int size, bool write);
 /* The offset within the segment, without checks (LEA, far pointers, FDP). */
 u64 x86_op_offset(struct x86_cpu *c, const struct op *op);
+/* Pushes and pops by the current stack width; raise #SS, #PF. */
+void x86_push(struct x86_cpu *c, unsigned int log2, u64 value);
+u64 x86_pop(struct x86_cpu *c, unsigned int log2);
 /* Register operand of 1 << log2 bytes by its byte offset. */
 u64 x86_reg_read(struct x86_cpu *c, unsigned int off, unsigned int log2);
 void x86_reg_write(struct x86_cpu *c, unsigned int off, unsigned int log2, u64 value);
