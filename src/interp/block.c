@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
+#include "interp/stats.h"
 #include "interp/trace.h"
 
 #include <string.h>
@@ -453,7 +454,7 @@ static void builder_start(struct vcpu *v, struct block_builder *b, const struct 
 	b->avail = at->avail[0];
 	b->next = at->code[1];
 	b->next_avail = at->avail[1];
-	b->size = b->op_count = b->insns = b->insn_offset = 0;
+	b->size = b->op_count = b->insns = b->insn_offset = b->accesses = 0;
 	b->crosses = b->overrun = false;
 }
 
@@ -479,9 +480,13 @@ static struct block *block_build(struct vcpu *v, const struct code_place *at)
 		code_protect(at, 0);
 	if (at->ram[1] && !v->insn_limit)
 		code_protect(at, 1);
+	if (exec_options.stats)
+		builder_op(b, op_count_block);
 	v->isa->decode(v, b);
 	if (!b->insns)
 		return NULL;
+	if (exec_options.stats)
+		b->ops[0].imm = b->accesses;
 	v->stats.blocks_built++;
 	v->stats.insns_built += b->insns;
 	v->stats.ops_built += b->op_count;

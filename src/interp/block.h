@@ -49,6 +49,7 @@ struct block_builder {
 	bool crosses;	       /* the instruction being decoded reached into the next page */
 	bool overrun;	       /* ... and must not: it is not part of this block */
 	unsigned int op_count, insns;
+	unsigned int accesses; /* memory operands, for -stats */
 	unsigned int insn_offset; /* start of the instruction being decoded */
 	struct op ops[BLOCK_MAX_OPS + 16];
 	struct op_where where[BLOCK_MAX_OPS + 16];

@@ -67,8 +67,9 @@ struct tlb_view {
 struct vcpu_stats {
 	uint64_t blocks_built, insns_built, ops_built;
 	uint64_t block_lookups, block_hash_hits;
+	uint64_t blocks_run, accesses; /* with -stats only */
 	uint64_t tlb_fills, tlb_flushes, tlb_page_flushes, slow_loads, slow_stores, io_accesses;
-	uint64_t exceptions, interrupts, code_invalidations;
+	uint64_t exceptions;
 };
 
 /* --- what an ISA gives the core --- */

@@ -120,6 +120,7 @@ struct op *emit_mem(struct x86_insn *i, handler_fn *const fns[KIND_COUNT])
 	fill_mem(i, op);
 	if (kind == KIND_abs)
 		op->imm2 = absolute_address(i);
+	i->b->accesses++;
 	emit_info(i)->leaves = true;
 	return op;
 }

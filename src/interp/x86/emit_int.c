@@ -43,6 +43,16 @@ static enum stack_kind stack_kind(const struct x86_insn *i, unsigned int log2)
 	return STACK_SG;
 }
 
+/* An op that pushes or pops. */
+static struct op *emit_stack(struct x86_insn *i, handler_fn *fn)
+{
+	struct op *op = emit(i, fn);
+
+	emit_info(i)->leaves = true;
+	i->b->accesses++;
+	return op;
+}
+
 static void set_flags(struct x86_insn *i, u32 reads, u32 writes, handler_fn *no_flags)
 {
 	struct op_info *info = emit_info(i);
@@ -723,11 +733,10 @@ static void emit_group9(struct x86_insn *i)
 static void emit_push_reg(struct x86_insn *i, u8 reg)
 {
 	unsigned int log2 = stack_size(i);
-	struct op *op = emit(i, x86_push_r[stack_kind(i, log2)]);
+	struct op *op = emit_stack(i, x86_push_r[stack_kind(i, log2)]);
 
 	op->a = reg;
 	op->s = (u8)log2;
-	emit_info(i)->leaves = true;
 }
 
 static void emit_push(struct x86_insn *i)
@@ -740,21 +749,19 @@ static void emit_push_imm(struct x86_insn *i)
 {
 	unsigned int log2 = stack_size(i);
 	u64 imm = i->opcode == 0x6a ? insn_imm(i, 0) : insn_imm(i, log2);
-	struct op *op = emit(i, x86_push_i[stack_kind(i, log2)]);
+	struct op *op = emit_stack(i, x86_push_i[stack_kind(i, log2)]);
 
 	op->imm = imm;
 	op->s = (u8)log2;
-	emit_info(i)->leaves = true;
 }
 
 static void emit_pop(struct x86_insn *i)
 {
 	unsigned int log2 = stack_size(i);
-	struct op *op = emit(i, x86_pop_r[stack_kind(i, log2)]);
+	struct op *op = emit_stack(i, x86_pop_r[stack_kind(i, log2)]);
 
 	op->a = REG(opcode_reg(i));
 	op->s = (u8)log2;
-	emit_info(i)->leaves = true;
 }
 
 /* 8F /0: with memory, the address uses the stack pointer as it is after the pop. */
@@ -764,10 +771,9 @@ static void emit_pop_rm(struct x86_insn *i)
 		emit_ud(i);
 	} else if (!i->is_mem) {
 		unsigned int log2 = stack_size(i);
-		struct op *op = emit(i, x86_pop_r[stack_kind(i, log2)]);
+		struct op *op = emit_stack(i, x86_pop_r[stack_kind(i, log2)]);
 		op->a = REG(i->rm);
 		op->s = (u8)log2;
-		emit_info(i)->leaves = true;
 	} else {
 		emit_call(i, x86_pop_mem)->a = (u8)stack_size(i);
 	}
@@ -795,8 +801,7 @@ static void emit_leave(struct x86_insn *i)
 {
 	unsigned int log2 = stack_size(i);
 
-	emit(i, x86_leave[stack_kind(i, log2)])->s = (u8)log2;
-	emit_info(i)->leaves = true;
+	emit_stack(i, x86_leave[stack_kind(i, log2)])->s = (u8)log2;
 }
 
 /* --- control flow --- */
@@ -830,7 +835,7 @@ static void emit_call_rel(struct x86_insn *i)
 	unsigned int log2 = branch_size(i);
 	u64 offset = insn_imm(i, log2);
 	u64 target = branch_target(i, offset);
-	struct op *op = emit(i, x86_call[stack_kind(i, log2)]);
+	struct op *op = emit_stack(i, x86_call[stack_kind(i, log2)]);
 
 	op->a = (u8)log2;
 	op->disp = (s32)(insn_next_pc(i) - target);
@@ -893,11 +898,10 @@ static void emit_ret(struct x86_insn *i)
 {
 	unsigned int log2 = branch_size(i);
 	u64 release = i->opcode == 0xc2 ? insn_u16(i) : 0;
-	struct op *op = emit(i, x86_ret[stack_kind(i, log2)]);
+	struct op *op = emit_stack(i, x86_ret[stack_kind(i, log2)]);
 
 	op->imm = release;
 	op->s = (u8)log2;
-	emit_info(i)->leaves = true;
 	i->end = true;
 }
 
@@ -932,11 +936,10 @@ static void emit_group5(struct x86_insn *i)
 	switch (reg) {
 	case 2: {
 		u8 target = branch_operand(i, branch_size(i));
-		op = emit(i, x86_call_r[stack_kind(i, branch_size(i))]);
+		op = emit_stack(i, x86_call_r[stack_kind(i, branch_size(i))]);
 		op->a = target;
 		op->s = (u8)branch_size(i);
 		op->imm = insn_next_pc(i);
-		emit_info(i)->leaves = true;
 		i->end = true;
 		break;
 	}
