@@ -4,6 +4,7 @@
 
 static const struct image_driver *const drivers[] = {
 	&raw_driver,
+	&qcow2_driver,
 	&file_driver,
 	&host_device_driver,
 };

@@ -13,9 +13,9 @@
 #include "vm/irq.h"
 #include "vm/memory.h"
 
-#define PCI_CONFIG_SIZE		  256
-#define PCI_BARS		  6
-#define PCI_ROM_SLOT		  6
+#define PCI_CONFIG_SIZE 256
+#define PCI_BARS	6
+#define PCI_ROM_SLOT	6
 #define PCI_DEVFN(slot, function) (((slot) << 3) | (function))
 
 struct pci_bus;
@@ -26,8 +26,8 @@ struct pci_info {
 	uint16_t vendor, device, class_code; /* class_code: base << 8 | sub */
 	uint8_t prog_if, revision, header_type;
 	uint16_t subsystem_vendor, subsystem; /* 0: 1af4:1100 */
-	uint8_t interrupt_pin;		      /* 0 none, 1 INTA# ... */
-	const char *rom; /* default expansion ROM file (firmware_find), or NULL */
+	uint8_t interrupt_pin; /* 0 none, 1 INTA# ... */
+	const char *rom;       /* default expansion ROM file (firmware_find), or NULL */
 	/* After the bus stored a write; `old` is not kept. May be NULL. */
 	void (*config_written)(struct pci_device *dev, unsigned int offset, unsigned int size);
 };
@@ -53,11 +53,9 @@ struct pci_device {
 	uint8_t write_one_clear[PCI_CONFIG_SIZE];
 	struct pci_bar bars[PCI_BARS + 1]; /* the last is the expansion ROM */
 	struct region rom;
-	struct region master,
-		master_alias; /* what DMA sees; the alias is enabled by the bus-master bit */
+	struct region master; /* container: what DMA sees; enabled by the bus-master bit */
 	struct address_space dma;
-	int irq_level;	   /* of its pin */
-	uint16_t caps_end; /* first free byte behind the capabilities */
+	int irq_level; /* of its pin */
 };
 
 /* State list that every PCI function's own list starts with: F_PCI(struct e1000, pci). */
@@ -66,19 +64,17 @@ extern const struct field pci_device_fields[];
 extern const struct prop pci_props[];
 
 /* Registers a PCI function class. `info` is a struct pci_info. */
-#define PCI_DEVICE(ident, type, name_, help_, info_, props_, state_, init_, reset_, settle_)      \
-	DEVICE_CLASS(ident, .name = (name_), .help = (help_), .bus = "PCI", .size = sizeof(type), \
-		     .props = (props_), .state = (state_), .init = (init_), .reset = (reset_),    \
-		     .settle = (settle_), .bus_info = (info_), .bus_props = pci_props)
+#define PCI_DEVICE(ident, type, name_, help_, info_, props_, state_, init_, reset_, settle_)       \
+	DEVICE_CLASS(ident, .name = (name_), .help = (help_), .bus = "PCI",                        \
+		     .size = sizeof(type), .props = (props_), .state = (state_), .init = (init_),  \
+		     .reset = (reset_), .settle = (settle_), .bus_info = (info_),                  \
+		     .bus_props = pci_props)
 
-/* Offers a BAR; call from init. The size is the region's, a power of two (memory >= 16, I/O >= 4).
- */
+/* Offers a BAR; call from init. The size is the region's, a power of two (memory >= 16, I/O >= 4). */
 void pci_add_bar(struct pci_device *dev, unsigned int bar, struct region *region,
 		 enum pci_bar_kind kind);
 /* Drives the function's interrupt pin. */
 void pci_set_irq(struct pci_device *dev, int level);
-/* Level of the pin as the bus sees it (0 while the command register disables it). */
-int pci_irq_asserted(const struct pci_device *dev);
 /* Restores config space to its reset values; the bus calls it before the device's own reset. */
 void pci_device_reset(struct pci_device *dev);
 /* Adds a capability of `size` bytes; returns its offset in config space. */
@@ -94,8 +90,7 @@ struct pci_bus {
 	struct pci_device *devices[256];
 	struct region *memory, *io; /* where BARs are mapped */
 	struct address_space *dma;  /* the host side of bus mastering */
-	/* Pin `pin` (0..3) of `dev` changed to `level`: already swizzled by nothing; the bridge
-	 * maps. */
+	/* Pin `pin` (0..3) of `dev` changed to `level`: already swizzled by nothing; the bridge maps. */
 	void (*set_irq)(void *opaque, struct pci_device *dev, int pin, int level);
 	void *opaque;
 	int irq_counts[4];
@@ -103,8 +98,6 @@ struct pci_bus {
 
 void pci_bus_init(struct pci_bus *bus, const char *name, struct region *memory, struct region *io,
 		  struct address_space *dma);
-/* Maps all BARs anew after a state was loaded; the host bridge's post_load calls it. */
-void pci_bus_post_load(struct pci_bus *bus);
 /* Plugs and realizes a device made by device_new(); devfn from its property or -1. */
 struct error *pci_plug(struct pci_bus *bus, struct device *dev) NODISCARD;
 /* Boards: make by class name at devfn (-1: first free slot). Aborts on a wrong name. */
@@ -114,17 +107,11 @@ uint32_t pci_config_read(struct pci_bus *bus, unsigned int bus_nr, unsigned int 
 			 unsigned int offset, unsigned int size);
 void pci_config_write(struct pci_bus *bus, unsigned int bus_nr, unsigned int devfn,
 		      unsigned int offset, uint32_t value, unsigned int size);
-/*
- * Registers of a type 1 host bridge (CF8h/CFCh): an address latch and a data window. Accesses of
- * other than four bytes to the latch pass it by; the reset control register of PIIX bridges lies
- * there (CF9h), so the owner may set byte_ops to get the byte accesses at CF8h + offset.
- */
+/* Registers of a type 1 host bridge (CF8h/CFCh): an address latch and a data window. */
 struct pci_type1 {
 	struct pci_bus *bus;
 	uint32_t address;
 	struct region address_region, data_region;
-	const struct region_ops *byte_ops;
-	void *byte_opaque;
 };
 void pci_type1_init(struct pci_type1 *t, struct pci_bus *bus);
 /* "info pci" */
