@@ -31,7 +31,8 @@ struct cpu_register {
 struct cpu_class {
 	const char *isa; /* "x86", "arm", ... */
 	size_t size;
-	/* Called once after allocation. `model` is the text of -cpu ("qemu64,+f,-f"), never NULL. */
+	/* Called once after allocation. `model` is the text of -cpu ("qemu64,+f,-f"), never NULL.
+	 */
 	struct error *(*init)(struct cpu *cpu, const char *model);
 	void (*destroy)(struct cpu *cpu);
 	/* Power-on or reset state. Machine lock held and the vCPU not running. */
@@ -40,9 +41,10 @@ struct cpu_class {
 	 * Machine lock held, any thread. */
 	void (*set_line)(struct cpu *cpu, int line, int level);
 	/*
-	 * Runs guest code; called without the machine lock. Returns soon after cpu->exit_request was
-	 * set (which the caller clears, never the core), when cpu->halted, or when the instructions
-	 * that cpu_icount_budget() gave on entry are used up. Adds what it ran to cpu->instructions.
+	 * Runs guest code; called without the machine lock. Returns soon after cpu->exit_request
+	 * was set (which the caller clears, never the core), when cpu->halted, or when the
+	 * instructions that cpu_icount_budget() gave on entry are used up. Adds what it ran to
+	 * cpu->instructions.
 	 */
 	void (*run)(struct cpu *cpu);
 	/* True where the processor would wake from halt (the vCPU loop then clears cpu->halted
@@ -53,7 +55,7 @@ struct cpu_class {
 	/* Debugger's translation: no side effects, no faults; false where nothing is mapped. */
 	bool (*translate)(struct cpu *cpu, uint64_t va, uint64_t *pa);
 	void (*dump)(struct cpu *cpu, FILE *out);
-	void (*list_models)(FILE *out); /* -cpu ? */
+	void (*list_models)(FILE *out);	      /* -cpu ? */
 	const struct cpu_register *registers; /* ends with name NULL */
 	const struct field *state;
 	struct error *(*post_load)(struct cpu *cpu);
@@ -80,10 +82,10 @@ struct cpu {
 	/* Looked at with the budget at every block: cpu_kick() sets it to bring the vCPU back; the
 	 * vCPU loop clears it before it looks at what was asked. */
 	uint32_t exit_request;
-	bool halted;   /* waits for has_work(); its thread writes it, others read */
-	bool stopped;  /* by the run state or before start-up */
+	bool halted;  /* waits for has_work(); its thread writes it, others read */
+	bool stopped; /* by the run state or before start-up */
 	bool created;
-	bool running;  /* inside class->run; machine lock */
+	bool running;	       /* inside class->run; machine lock */
 	uint64_t instructions; /* run so far; exact when stopped or under -icount */
 	void *thread;	       /* GThread * */
 	struct cpu_work *work; /* queued by cpu_run_on(), newest first; atomic */
@@ -93,8 +95,9 @@ struct cpu {
 };
 
 /* Creates a vCPU of a class; the caller (a board) owns none of it afterwards. */
-struct error *cpu_new(const struct cpu_class *class, const char *model, struct address_space *memory,
-		      struct address_space *io, struct cpu **cpu) NODISCARD;
+struct error *cpu_new(const struct cpu_class *class, const char *model,
+		      struct address_space *memory, struct address_space *io,
+		      struct cpu **cpu) NODISCARD;
 struct cpu *cpu_first(void);
 struct cpu *cpu_at(unsigned int index);
 unsigned int cpu_count(void);
@@ -134,8 +137,8 @@ static inline void cpu_icount_account(struct cpu *cpu, uint64_t executed)
 
 /*
  * The quiesce point: machine_quiesce() returns with every vCPU out of guest code and kept out until
- * machine_resume() by the same thread; nestable; machine lock held. savevm, gdb, reset and reclamation use it.
- * A vCPU thread may call it from its slow paths (it counts as stopped itself).
+ * machine_resume() by the same thread; nestable; machine lock held. savevm, gdb, reset and
+ * reclamation use it. A vCPU thread may call it from its slow paths (it counts as stopped itself).
  */
 void machine_quiesce(void);
 void machine_resume(void);
@@ -146,12 +149,12 @@ bool cpu_write_virtual(struct cpu *cpu, uint64_t va, const void *buf, uint64_t l
 
 /* Execution options, set once by main() before cpus_start(). */
 struct exec_options {
-	bool singlestep;   /* -singlestep: one instruction a block */
-	bool icount;	   /* -icount */
-	bool icount_auto;  /* the shift follows real time */
+	bool singlestep;     /* -singlestep: one instruction a block */
+	bool icount;	     /* -icount */
+	bool icount_auto;    /* the shift follows real time */
 	bool icount_nosleep; /* idle guests jump to the next deadline without waiting for it */
 	unsigned int icount_shift;
-	bool stats;	     /* -stats */
+	bool stats;		/* -stats */
 	const char *stats_json; /* -stats json=FILE */
 };
 extern struct exec_options exec_options;

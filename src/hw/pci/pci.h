@@ -13,9 +13,9 @@
 #include "vm/irq.h"
 #include "vm/memory.h"
 
-#define PCI_CONFIG_SIZE 256
-#define PCI_BARS	6
-#define PCI_ROM_SLOT	6
+#define PCI_CONFIG_SIZE		  256
+#define PCI_BARS		  6
+#define PCI_ROM_SLOT		  6
 #define PCI_DEVFN(slot, function) (((slot) << 3) | (function))
 
 struct pci_bus;
@@ -26,8 +26,8 @@ struct pci_info {
 	uint16_t vendor, device, class_code; /* class_code: base << 8 | sub */
 	uint8_t prog_if, revision, header_type;
 	uint16_t subsystem_vendor, subsystem; /* 0: 1af4:1100 */
-	uint8_t interrupt_pin; /* 0 none, 1 INTA# ... */
-	const char *rom;       /* default expansion ROM file (firmware_find), or NULL */
+	uint8_t interrupt_pin;		      /* 0 none, 1 INTA# ... */
+	const char *rom; /* default expansion ROM file (firmware_find), or NULL */
 	/* After the bus stored a write; `old` is not kept. May be NULL. */
 	void (*config_written)(struct pci_device *dev, unsigned int offset, unsigned int size);
 };
@@ -64,13 +64,13 @@ extern const struct field pci_device_fields[];
 extern const struct prop pci_props[];
 
 /* Registers a PCI function class. `info` is a struct pci_info. */
-#define PCI_DEVICE(ident, type, name_, help_, info_, props_, state_, init_, reset_, settle_)       \
-	DEVICE_CLASS(ident, .name = (name_), .help = (help_), .bus = "PCI",                        \
-		     .size = sizeof(type), .props = (props_), .state = (state_), .init = (init_),  \
-		     .reset = (reset_), .settle = (settle_), .bus_info = (info_),                  \
-		     .bus_props = pci_props)
+#define PCI_DEVICE(ident, type, name_, help_, info_, props_, state_, init_, reset_, settle_)      \
+	DEVICE_CLASS(ident, .name = (name_), .help = (help_), .bus = "PCI", .size = sizeof(type), \
+		     .props = (props_), .state = (state_), .init = (init_), .reset = (reset_),    \
+		     .settle = (settle_), .bus_info = (info_), .bus_props = pci_props)
 
-/* Offers a BAR; call from init. The size is the region's, a power of two (memory >= 16, I/O >= 4). */
+/* Offers a BAR; call from init. The size is the region's, a power of two (memory >= 16, I/O >= 4).
+ */
 void pci_add_bar(struct pci_device *dev, unsigned int bar, struct region *region,
 		 enum pci_bar_kind kind);
 /* Drives the function's interrupt pin. */
@@ -90,7 +90,8 @@ struct pci_bus {
 	struct pci_device *devices[256];
 	struct region *memory, *io; /* where BARs are mapped */
 	struct address_space *dma;  /* the host side of bus mastering */
-	/* Pin `pin` (0..3) of `dev` changed to `level`: already swizzled by nothing; the bridge maps. */
+	/* Pin `pin` (0..3) of `dev` changed to `level`: already swizzled by nothing; the bridge
+	 * maps. */
 	void (*set_irq)(void *opaque, struct pci_device *dev, int pin, int level);
 	void *opaque;
 	int irq_counts[4];
