@@ -11,8 +11,10 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct chardev;
 
@@ -50,6 +52,7 @@ struct chardev_serial_params {
  * Makes a back end from the text of -serial, -parallel, -monitor, -gdb ... ("stdio", "null", "vc",
  * "pty", "none", "file:F", "pipe:F", "tcp:h:p,server,nowait", "telnet:..", "unix:..", "udp:..",
  * "/dev/...", "mon:..."). `id` names it (info chardev, -device chardev=); copied.
+ * "none" gives NULL, "chardev:ID" one that -chardev made.
  */
 struct error *chardev_open(const char *id, const char *spec, struct chardev **chr) NODISCARD;
 /* Makes one from -chardev's "backend,id=..,key=val". */
@@ -59,10 +62,20 @@ void chardev_close(struct chardev *chr);
 void chardev_close_all(void); /* restores the terminal */
 
 /*
- * Attaches a front end; NULL handlers detach. A mux ("mon:") takes several and Ctrl-a c moves the
- * focus; `tag` is what chardev_write() and the others pass to say which front end speaks.
+ * Attaches a front end; NULL handlers detach the one with that opaque. A mux ("mon:", mux=on) takes
+ * several: all may write, the one with the focus gets the input. The latest attached has the focus
+ * until Ctrl-a c or chardev_focus() moves it. Where a client is there already, CHR_EVENT_OPENED
+ * comes at once.
  */
 void chardev_attach(struct chardev *chr, const struct chardev_handlers *handlers, void *opaque);
+/* Gives the front end with that opaque the focus of a mux; nothing happens on other back ends. */
+void chardev_focus(struct chardev *chr, void *opaque);
+/* Whether somebody is at the other end. */
+bool chardev_is_open(const struct chardev *chr);
+/* Takes what was last written to a "ringbuf"; returns how many bytes, 0 for other back ends. */
+size_t chardev_ring_read(struct chardev *chr, void *buf, size_t len);
+/* The backends that -chardev knows, as -chardev help shows them. */
+void chardev_help(FILE *out);
 /* Queues bytes; returns how many were taken (all, unless the peer stalls). NULL chr takes all. */
 size_t chardev_write(struct chardev *chr, const void *buf, size_t len);
 void chardev_accept_input(struct chardev *chr);
