@@ -12,7 +12,9 @@ static struct error *run_log(struct command_call *call)
 		log_help(call->out);
 		return NULL;
 	}
-	return log_set_items(items);
+	struct error *err = log_set_items(items);
+	command_drop_code();
+	return err;
 }
 
 static struct error *run_logfile(struct command_call *call)

@@ -70,6 +70,12 @@ static struct error *run_nmi(struct command_call *call)
 	return NULL;
 }
 
+void command_drop_code(void)
+{
+	for (struct ram *ram = ram_first(); ram; ram = ram->next)
+		ram_written(ram, 0, ram->size);
+}
+
 static struct error *run_singlestep(struct command_call *call)
 {
 	const char *option = call->args[0].text;
@@ -77,8 +83,7 @@ static struct error *run_singlestep(struct command_call *call)
 	if (option && strcmp(option, "off") != 0 && strcmp(option, "on") != 0)
 		return error_new("\"%s\" is neither \"on\" nor \"off\"", option);
 	exec_options.singlestep = !option || strcmp(option, "on") == 0;
-	for (struct cpu *cpu = cpu_first(); cpu; cpu = cpu->next)
-		cpu_kick(cpu);
+	command_drop_code();
 	return NULL;
 }
 

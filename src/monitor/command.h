@@ -73,6 +73,9 @@ void command_each(void (*fn)(void *opaque, const struct command *command), void 
 void info_each_name(void (*fn)(void *opaque, const char *name), void *opaque);
 
 struct cpu;
+/* Makes the processors decode anew: what they do for a block depends on log items and on
+ * -singlestep. Machine quiesced. */
+void command_drop_code(void);
 /* The processor that "cpu" selected, NULL where there is none. */
 struct cpu *command_cpu(const struct command_call *call);
 
