@@ -16,8 +16,14 @@ struct monitor {
 	struct readline readline;
 	struct monitor_state state;
 	GString *pending; /* output that the back end did not take yet */
+	bool open;	  /* somebody is at the other end */
+	bool in_focus;	  /* on a shared terminal: the keys come here; else always */
 	bool greeted;
+	struct monitor *next;
 };
+
+static struct monitor *monitors;
+static bool started; /* monitors_start() */
 
 static struct monitor_state state_new(void)
 {
@@ -101,7 +107,7 @@ static size_t complete(void *opaque, const char *before, GPtrArray *words)
 
 static unsigned int can_receive(void *opaque)
 {
-	return 256;
+	return started ? 256 : 0;
 }
 
 static void receive(void *opaque, const uint8_t *buf, unsigned int len)
@@ -112,12 +118,16 @@ static void receive(void *opaque, const uint8_t *buf, unsigned int len)
 		readline_byte(&m->readline, buf[i]);
 }
 
+/* The banner, once for each client and not before it looks at us. */
 static void greet(struct monitor *m)
 {
 	static const char banner[] = "QEMU 0.10.4 monitor (Ratite " RATITE_VERSION
 				     ") - type 'help' for more information\n";
-	write_text(m, banner, strlen(banner));
+
+	if (!started || !m->open || !m->in_focus || m->greeted)
+		return;
 	m->greeted = true;
+	write_text(m, banner, strlen(banner));
 	readline_prompt(&m->readline);
 }
 
@@ -126,15 +136,22 @@ static void event(void *opaque, enum chardev_event event)
 	struct monitor *m = opaque;
 
 	switch (event) {
-	case CHR_EVENT_OPENED: greet(m); break;
-	case CHR_EVENT_CLOSED: g_string_truncate(m->pending, 0); break;
+	case CHR_EVENT_OPENED:
+		m->open = true;
+		m->greeted = false;
+		greet(m);
+		break;
+	case CHR_EVENT_CLOSED:
+		m->open = false;
+		g_string_truncate(m->pending, 0);
+		break;
 	case CHR_EVENT_MUX_IN:
+		m->in_focus = true;
 		if (m->greeted)
 			readline_redraw(&m->readline);
-		else
-			greet(m);
+		greet(m);
 		break;
-	case CHR_EVENT_MUX_OUT:
+	case CHR_EVENT_MUX_OUT: m->in_focus = false; break;
 	case CHR_EVENT_BREAK: break;
 	}
 }
@@ -148,6 +165,18 @@ void monitor_new(struct chardev *chr)
 	m->chr = chr;
 	m->state = state_new();
 	m->pending = g_string_new(NULL);
+	m->in_focus = true;
+	m->next = monitors;
+	monitors = m;
 	readline_init(&m->readline, &ops, "(qemu) ");
 	chardev_attach(chr, &handlers, m);
+}
+
+void monitors_start(void)
+{
+	started = true;
+	for (struct monitor *m = monitors; m; m = m->next) {
+		greet(m);
+		chardev_accept_input(m->chr);
+	}
 }

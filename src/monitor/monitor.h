@@ -11,8 +11,10 @@
 
 struct chardev;
 
-/* Puts a monitor on a character device, for as long as that lives. */
+/* Puts a monitor on a character device, for as long as that lives; it says nothing yet. */
 void monitor_new(struct chardev *chr);
+/* The machine is built: from now on monitors greet their clients and take commands. */
+void monitors_start(void);
 /* Runs one command line and prints what it says to `out`. */
 void monitor_execute(const char *line, FILE *out);
 /* What "commit all" does, for the Ctrl-a s key. */

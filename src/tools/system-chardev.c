@@ -10,22 +10,14 @@
 
 #include <string.h>
 
-/* Opens `use`; *chr stays NULL for "none". A "mon:" device will get a monitor too. */
+/* Opens `use`; *chr stays NULL for "none". A "mon:" device gets a monitor too. */
 static struct error *open_use(struct system_config *c, const char *id, const struct option_use *use,
 			      struct chardev **chr)
 {
-	struct error *err = NULL;
+	struct error *err = chardev_open(id, use->value, chr);
 
-	*chr = NULL;
-	if (g_str_has_prefix(use->value, "chardev:")) {
-		*chr = chardev_find(use->value + strlen("chardev:"));
-		if (!*chr)
-			err = error_new("there is no such character device");
-	} else if (strcmp(use->value, "none") != 0) {
-		err = chardev_open(id, use->value, chr);
-	}
 	if (!err && *chr && g_str_has_prefix(use->value, "mon:"))
-		g_ptr_array_add(c->monitor_chardevs, *chr);
+		monitor_new(*chr);
 	return option_use_error(err, use);
 }
 
@@ -58,12 +50,12 @@ static struct error *open_monitors(struct system_config *c)
 		err = open_use(c, id, use, &chr);
 		g_free(id);
 		if (!err && chr && !g_str_has_prefix(use->value, "mon:"))
-			g_ptr_array_add(c->monitor_chardevs, chr);
+			monitor_new(chr);
 	}
 	return err;
 }
 
-static struct error *open_mon(struct system_config *c, const char *text)
+static struct error *open_mon(const char *text)
 {
 	static const char *const modes[] = {"readline", "control", NULL};
 	struct optstr *o = optstr_parse(text, "chardev");
@@ -80,7 +72,7 @@ static struct error *open_mon(struct system_config *c, const char *text)
 	if (!err && !chardev_find(id))
 		err = error_new("there is no character device \"%s\"", id);
 	if (!err)
-		g_ptr_array_add(c->monitor_chardevs, chardev_find(id));
+		monitor_new(chardev_find(id));
 	optstr_free(o);
 	return err;
 }
@@ -137,13 +129,7 @@ struct error *system_open_chardevs(struct system_config *c)
 		err = open_monitors(c);
 	for (unsigned int i = 0; i < c->mons->len && !err; i++) {
 		const struct option_use *use = c->mons->pdata[i];
-		err = option_use_error(open_mon(c, use->value), use);
+		err = option_use_error(open_mon(use->value), use);
 	}
 	return err;
-}
-
-void system_start_monitors(struct system_config *c)
-{
-	for (unsigned int i = 0; i < c->monitor_chardevs->len; i++)
-		monitor_new(c->monitor_chardevs->pdata[i]);
 }

@@ -3,6 +3,7 @@
 #include "base/optstr.h"
 #include "tools/program.h"
 #include "tools/system.h"
+#include "vm/chardev.h"
 #include "vm/device.h"
 
 #include <string.h>
@@ -59,7 +60,6 @@ void system_config_init(struct system_config *c, const struct program *program)
 			       &c->mons,   &c->devices,	  &c->objects, &c->globals};
 	for (unsigned int i = 0; i < G_N_ELEMENTS(lists); i++)
 		*lists[i] = use_list();
-	c->monitor_chardevs = g_ptr_array_new();
 	c->m->target = program->target;
 	c->m->target_64bit = strstr(program->target, "64") != NULL;
 	machine_lists_init(c->m);
@@ -155,6 +155,16 @@ static void list_words(const char *title, const char *const *words)
 		printf("%s\n", *words);
 }
 
+static bool list_chardevs(const struct system_config *c)
+{
+	const struct option_use *first = c->chardevs->len ? c->chardevs->pdata[0] : NULL;
+
+	if (!first || !optstr_is_help(first->value))
+		return false;
+	chardev_help(stdout);
+	return true;
+}
+
 static bool list_for_texts(struct system_config *c)
 {
 	static const char *const accels[] = {"interp  threaded interpreter (default; also \"tcg\")",
@@ -186,6 +196,7 @@ bool system_print_lists(struct system_config *c)
 	else if (c->machine && optstr_is_help(c->machine))
 		list_machines(c);
 	else
-		return list_for_texts(c) || list_for_devices(c) || system_list_sound_cards(c);
+		return list_for_texts(c) || list_for_devices(c) || list_chardevs(c) ||
+		       system_list_sound_cards(c);
 	return true;
 }

@@ -76,9 +76,9 @@ static struct error *start(struct system_config *c)
 	err = err ? err : host_detach();
 	if (err)
 		return err;
-	system_start_monitors(c);
 	cpus_start();
 	machine_reset();
+	monitors_start();
 	if (!c->stopped)
 		machine_start();
 	return NULL;

@@ -38,7 +38,6 @@ struct system_config {
 	GPtrArray *slirp;     /* -tftp, -bootp, -smb, -redir */
 	GPtrArray *chardevs, *serials, *parallels, *monitors, *mons;
 	GPtrArray *devices, *objects, *globals;
-	GPtrArray *monitor_chardevs; /* struct chardev *: they get a monitor each */
 	bool help, nodefaults, snapshot, daemonize, stopped, localtime;
 };
 
@@ -58,9 +57,9 @@ bool system_print_lists(struct system_config *c);
 struct error *system_choose_machine(struct system_config *c) NODISCARD;
 /* system-clock.c: settings that the vm layer keeps itself. */
 struct error *system_apply_clocks(struct system_config *c) NODISCARD;
-/* system-chardev.c: character devices, and the monitors on them. */
+/* system-chardev.c: character devices, and the monitors on them. A monitor that shares one with a
+ * serial port comes first: the latest to join a shared terminal gets the keys. */
 struct error *system_open_chardevs(struct system_config *c) NODISCARD;
-void system_start_monitors(struct system_config *c);
 /* system-drive.c */
 struct error *system_open_drives(struct system_config *c) NODISCARD;
 /* system-net.c */
