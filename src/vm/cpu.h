@@ -78,7 +78,10 @@ struct cpu {
 	const struct cpu_class *class;
 	unsigned int index;
 	struct address_space *memory; /* of this vCPU */
-	struct address_space *io;     /* port space, NULL where the ISA has none */
+	/* x86: what the processor sees instead of `memory` in system management mode; NULL: the
+	 * same */
+	struct address_space *smm_memory;
+	struct address_space *io; /* port space, NULL where the ISA has none */
 	/* Looked at with the budget at every block: cpu_kick() sets it to bring the vCPU back; the
 	 * vCPU loop clears it before it looks at what was asked. */
 	uint32_t exit_request;

@@ -363,8 +363,10 @@ static void alternate_write(void *opaque, uint64_t offset, uint64_t value, unsig
 	ide_write_control(opaque, (uint8_t)value);
 }
 
-static const struct region_ops command_ops = {command_read, command_write, 1, 4, false};
-static const struct region_ops alternate_ops = {alternate_read, alternate_write, 1, 1, false};
+static const struct region_ops command_ops = {
+	.read = command_read, .write = command_write, .max_size = 4};
+static const struct region_ops alternate_ops = {
+	.read = alternate_read, .write = alternate_write, .max_size = 1};
 
 struct error *ide_channel_init(struct ide_channel *c, const char *interface, unsigned int bus)
 {

@@ -53,9 +53,11 @@ struct pci_device {
 	uint8_t write_one_clear[PCI_CONFIG_SIZE];
 	struct pci_bar bars[PCI_BARS + 1]; /* the last is the expansion ROM */
 	struct region rom;
-	struct region master; /* container: what DMA sees; enabled by the bus-master bit */
+	struct region master,
+		master_alias; /* what DMA sees; the alias is enabled by the bus-master bit */
 	struct address_space dma;
-	int irq_level; /* of its pin */
+	int irq_level;	   /* of its pin */
+	uint16_t caps_end; /* first free byte behind the capabilities */
 };
 
 /* State list that every PCI function's own list starts with: F_PCI(struct e1000, pci). */
@@ -75,6 +77,8 @@ void pci_add_bar(struct pci_device *dev, unsigned int bar, struct region *region
 		 enum pci_bar_kind kind);
 /* Drives the function's interrupt pin. */
 void pci_set_irq(struct pci_device *dev, int level);
+/* Level of the pin as the bus sees it (0 while the command register disables it). */
+int pci_irq_asserted(const struct pci_device *dev);
 /* Restores config space to its reset values; the bus calls it before the device's own reset. */
 void pci_device_reset(struct pci_device *dev);
 /* Adds a capability of `size` bytes; returns its offset in config space. */
@@ -99,6 +103,8 @@ struct pci_bus {
 
 void pci_bus_init(struct pci_bus *bus, const char *name, struct region *memory, struct region *io,
 		  struct address_space *dma);
+/* Maps all BARs anew after a state was loaded; the host bridge's post_load calls it. */
+void pci_bus_post_load(struct pci_bus *bus);
 /* Plugs and realizes a device made by device_new(); devfn from its property or -1. */
 struct error *pci_plug(struct pci_bus *bus, struct device *dev) NODISCARD;
 /* Boards: make by class name at devfn (-1: first free slot). Aborts on a wrong name. */
@@ -108,11 +114,17 @@ uint32_t pci_config_read(struct pci_bus *bus, unsigned int bus_nr, unsigned int 
 			 unsigned int offset, unsigned int size);
 void pci_config_write(struct pci_bus *bus, unsigned int bus_nr, unsigned int devfn,
 		      unsigned int offset, uint32_t value, unsigned int size);
-/* Registers of a type 1 host bridge (CF8h/CFCh): an address latch and a data window. */
+/*
+ * Registers of a type 1 host bridge (CF8h/CFCh): an address latch and a data window. Accesses of
+ * other than four bytes to the latch pass it by; the reset control register of PIIX bridges lies
+ * there (CF9h), so the owner may set byte_ops to get the byte accesses at CF8h + offset.
+ */
 struct pci_type1 {
 	struct pci_bus *bus;
 	uint32_t address;
 	struct region address_region, data_region;
+	const struct region_ops *byte_ops;
+	void *byte_opaque;
 };
 void pci_type1_init(struct pci_type1 *t, struct pci_bus *bus);
 /* "info pci" */

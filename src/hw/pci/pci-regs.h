@@ -1,0 +1,39 @@
+/* Registers of the type 0 configuration header (PCI Local Bus Specification 2.2, 6.1 and 6.2). */
+#ifndef HW_PCI_PCI_REGS_H
+#define HW_PCI_PCI_REGS_H
+
+enum pci_config_register {
+	PCI_VENDOR_ID = 0x00,
+	PCI_DEVICE_ID = 0x02,
+	PCI_COMMAND = 0x04,
+	PCI_STATUS = 0x06,
+	PCI_REVISION = 0x08,
+	PCI_PROG_IF = 0x09,
+	PCI_CLASS = 0x0a,
+	PCI_CACHE_LINE_SIZE = 0x0c,
+	PCI_LATENCY = 0x0d,
+	PCI_HEADER_TYPE = 0x0e,
+	PCI_BASE_ADDRESS_0 = 0x10,
+	PCI_SUBSYSTEM_VENDOR = 0x2c,
+	PCI_SUBSYSTEM = 0x2e,
+	PCI_ROM_ADDRESS = 0x30,
+	PCI_CAPABILITY_LIST = 0x34,
+	PCI_INTERRUPT_LINE = 0x3c,
+	PCI_INTERRUPT_PIN = 0x3d,
+};
+
+#define PCI_COMMAND_IO		 0x0001
+#define PCI_COMMAND_MEMORY	 0x0002
+#define PCI_COMMAND_MASTER	 0x0004
+#define PCI_COMMAND_PARITY	 0x0040
+#define PCI_COMMAND_SERR	 0x0100
+#define PCI_COMMAND_INTX_DISABLE 0x0400 /* 2.3 */
+
+#define PCI_STATUS_INTERRUPT 0x0008 /* 2.3 */
+#define PCI_STATUS_CAP_LIST  0x0010
+#define PCI_STATUS_ERRORS    0xf900 /* write one to clear */
+
+#define PCI_HEADER_MULTI 0x80
+#define PCI_ROM_ENABLE	 0x00000001u
+
+#endif
