@@ -17,6 +17,7 @@ struct front {
 	void *opaque;
 	uint8_t buffer[FRONT_BUFFER];
 	unsigned int used;
+	bool opened; /* it has seen CHR_EVENT_OPENED for this client */
 };
 
 struct mux {
@@ -83,11 +84,28 @@ static void mux_deliver(struct mux *mux)
 	mux->delivering = false;
 }
 
+/* Front ends greet a client: only the one that has the focus may, the others when they get it. */
+static void front_opened(struct mux *mux)
+{
+	struct front *f = focused(mux);
+
+	if (!f || f->opened || !mux->base->open)
+		return;
+	f->opened = true;
+	front_event(f, CHR_EVENT_OPENED);
+}
+
+static void take_focus(struct mux *mux, unsigned int focus)
+{
+	mux->focus = focus;
+	front_opened(mux);
+	front_event(focused(mux), CHR_EVENT_MUX_IN);
+}
+
 static void set_focus(struct mux *mux, unsigned int focus)
 {
 	front_event(focused(mux), CHR_EVENT_MUX_OUT);
-	mux->focus = focus;
-	front_event(focused(mux), CHR_EVENT_MUX_IN);
+	take_focus(mux, focus);
 }
 
 static void write_base(struct mux *mux, const char *text)
@@ -193,17 +211,28 @@ static void mux_receive(void *opaque, const uint8_t *buf, unsigned int len)
 	mux_deliver(mux);
 }
 
+static void fronts_closed(struct mux *mux)
+{
+	for (unsigned int i = 0; i < mux->count; i++) {
+		struct front *f = &mux->fronts[i];
+		if (!f->opened)
+			continue;
+		f->opened = false;
+		front_event(f, CHR_EVENT_CLOSED);
+	}
+}
+
 static void mux_event(void *opaque, enum chardev_event event)
 {
 	struct mux *mux = opaque;
 
 	mux->chr.open = mux->base->open;
-	if (event == CHR_EVENT_BREAK) {
+	if (event == CHR_EVENT_BREAK)
 		front_event(focused(mux), event);
-		return;
-	}
-	for (unsigned int i = 0; i < mux->count; i++)
-		front_event(&mux->fronts[i], event);
+	else if (event == CHR_EVENT_OPENED)
+		front_opened(mux);
+	else if (event == CHR_EVENT_CLOSED)
+		fronts_closed(mux);
 }
 
 static void mux_writable(void *opaque)
@@ -233,8 +262,10 @@ static void front_remove(struct mux *mux, unsigned int i)
 	memmove(&mux->fronts[i], &mux->fronts[i + 1],
 		(mux->count - i - 1) * sizeof(mux->fronts[0]));
 	mux->count--;
-	if (mux->focus > i || mux->focus == mux->count)
-		mux->focus = mux->focus ? mux->focus - 1 : 0;
+	if (mux->focus > i)
+		mux->focus--;
+	else if (mux->focus == i && mux->count)
+		take_focus(mux, i % mux->count);
 }
 
 static void front_add(struct mux *mux, const struct chardev_handlers *handlers, void *opaque)
@@ -244,12 +275,9 @@ static void front_add(struct mux *mux, const struct chardev_handlers *handlers, 
 			    mux->chr.id, MAX_FRONTS);
 		return;
 	}
-	front_event(focused(mux), CHR_EVENT_MUX_OUT);
 	mux->fronts[mux->count] = (struct front){.handlers = handlers, .opaque = opaque};
-	mux->focus = mux->count++;
-	if (mux->base->open)
-		front_event(focused(mux), CHR_EVENT_OPENED);
-	front_event(focused(mux), CHR_EVENT_MUX_IN);
+	if (++mux->count == 1)
+		take_focus(mux, 0);
 }
 
 static struct front *front_find(struct mux *mux, const void *opaque)

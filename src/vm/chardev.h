@@ -62,10 +62,10 @@ void chardev_close(struct chardev *chr);
 void chardev_close_all(void); /* restores the terminal */
 
 /*
- * Attaches a front end; NULL handlers detach the one with that opaque. A mux ("mon:", mux=on) takes
- * several: all may write, the one with the focus gets the input. The latest attached has the focus
- * until Ctrl-a c or chardev_focus() moves it. Where a client is there already, CHR_EVENT_OPENED
- * comes at once.
+ * Attaches a front end; NULL handlers detach the one with that opaque. Where a client is there
+ * already, CHR_EVENT_OPENED comes at once. A mux ("mon:", mux=on) takes several: all may write, the
+ * one with the focus gets the input. The first attached has the focus until Ctrl-a c or
+ * chardev_focus() moves it; the others hear CHR_EVENT_OPENED when they first get it.
  */
 void chardev_attach(struct chardev *chr, const struct chardev_handlers *handlers, void *opaque);
 /* Gives the front end with that opaque the focus of a mux; nothing happens on other back ends. */

@@ -274,7 +274,7 @@ static struct error *load_value(struct bytes in, const struct field *f, void *ob
 
 struct error *state_load_fields(struct bytes in, const struct field *fields, void *object)
 {
-	struct bytes at = in, value;
+	struct bytes at = in, value = {0};
 	struct error *err = NULL;
 
 	for (const struct field *f = fields; f && f->name && !err; f++) {

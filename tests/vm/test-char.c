@@ -484,20 +484,24 @@ START_TEST(mux)
 	     *spec = kept(g_strconcat("mon:unix:", path, ",server,nowait", NULL));
 	struct chardev *chr = opened(spec);
 	struct front *serial = front_new(chr), *monitor = front_new(chr);
+	ck_assert_str_eq(serial->events->str, "I");
+	ck_assert_str_eq(monitor->events->str, "");
+	chardev_focus(chr, monitor);
 	ck_assert_str_eq(serial->events->str, "IO");
 	ck_assert_str_eq(monitor->events->str, "I");
 	chardev_focus(chr, serial);
-	ck_assert_str_eq(monitor->events->str, "IO");
 	chardev_set_mux_actions(&actions);
 	int fd = GPOINTER_TO_INT(connect_later(path));
 	expect(serial->got, "early");
-	expect(monitor->events, "IOo");
+	expect(serial->events, "IOIo");
+	ck_assert_str_eq(monitor->events->str, "IO"); /* it must not greet into the console */
 	say(fd, "a\1cb\1cc\1\1d", 10);
 	expect(serial->got, "earlyac\1d");
 	expect(monitor->got, "b");
 	say(fd, "\1b\1x\1s\1z.", 9);
 	expect(serial->got, "earlyac\1d.");
-	ck_assert_ptr_nonnull(strchr(serial->events->str, 'b'));
+	ck_assert_str_eq(serial->events->str, "IOIoOIb");
+	ck_assert_str_eq(monitor->events->str, "IOoIO");
 	ck_assert_uint_eq(quits, 1);
 	ck_assert_uint_eq(commits, 1);
 	expect_fd(fd, "\r\nQuit", 6);
