@@ -93,6 +93,9 @@ static void update(struct i8259 *s)
 	bool level;
 
 	input_set(&s->chips[0], CASCADE, pending(&s->chips[1]) >= 0);
+	/* the slave withdraws its request when its own goes away */
+	if (!(s->chips[0].lines >> CASCADE & 1))
+		s->chips[0].irr &= (uint8_t)~(1u << CASCADE);
 	level = pending(&s->chips[0]) >= 0;
 	if (level != s->out_level) {
 		s->out_level = level;
@@ -346,7 +349,8 @@ static struct error *i8259_init(struct device *dev)
 
 static void chip_reset(struct i8259_chip *c)
 {
-	c->lines = c->irr = c->imr = c->isr = c->elcr = 0;
+	c->lines = c->irr = c->isr = c->elcr = 0;
+	c->imr = 0xff; /* undefined by the data sheet: quiet until it is initialized */
 	c->vector = c->icw = 0;
 	c->lowest = 7;
 	c->icw4_needed = c->single = c->level_triggered = false;
