@@ -7,18 +7,18 @@
 #include <check.h>
 #include <stdlib.h>
 
-static void lock_machine(void)
+static inline void lock_machine(void)
 {
 	machine_lock();
 }
 
-static void unlock_machine(void)
+static inline void unlock_machine(void)
 {
 	machine_unlock();
 }
 
 /* Runs `tests` (ends with NULL), each in its own process with the lock held. */
-static int run_suite(const char *name, const TTest *const *tests)
+static inline int run_suite(const char *name, const TTest *const *tests)
 {
 	Suite *suite = suite_create(name);
 	TCase *cases = tcase_create(name);
