@@ -112,7 +112,7 @@ static struct flat_view *view_pack(GArray *drawn)
 	struct flat_view *view =
 		g_malloc(sizeof(*view) + (drawn->len + 1) * sizeof(struct flat_range));
 
-	view->count = 0;
+	view->count = view->last = 0;
 	for (unsigned int i = 0; i < drawn->len; i++) {
 		const struct flat_range *range = &g_array_index(drawn, struct flat_range, i);
 		struct flat_range *end = &view->ranges[view->count];
@@ -276,19 +276,37 @@ void address_space_unlisten(struct address_space *as, space_changed_fn *fn, void
 	}
 }
 
-const struct flat_range *address_space_find(const struct address_space *as, uint64_t addr)
+/* The first range that ends at or after addr; view->count if there is none. */
+static unsigned int view_search(const struct flat_view *view, uint64_t addr)
 {
-	const struct flat_view *view = __atomic_load_n(&as->view, __ATOMIC_ACQUIRE);
-	const struct flat_range *ranges = view->ranges;
 	unsigned int low = 0, high = view->count;
 
-	/* The first range that ends at or after addr. */
 	while (low < high) {
 		unsigned int middle = (low + high) / 2;
-		if (ranges[middle].last < addr)
+		if (view->ranges[middle].last < addr)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < view->count && ranges[low].start <= addr ? &ranges[low] : NULL;
+	return low;
+}
+
+static bool range_has(const struct flat_range *range, uint64_t addr)
+{
+	return addr - range->start <= range->last - range->start;
+}
+
+const struct flat_range *address_space_find(const struct address_space *as, uint64_t addr)
+{
+	struct flat_view *view = __atomic_load_n(&as->view, __ATOMIC_ACQUIRE);
+	/* Guests poll: mostly it is the same range again. */
+	unsigned int last = __atomic_load_n(&view->last, __ATOMIC_RELAXED);
+
+	if (last < view->count && range_has(&view->ranges[last], addr))
+		return &view->ranges[last];
+	unsigned int i = view_search(view, addr);
+	if (i == view->count || view->ranges[i].start > addr)
+		return NULL;
+	__atomic_store_n(&view->last, i, __ATOMIC_RELAXED);
+	return &view->ranges[i];
 }

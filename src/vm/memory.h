@@ -126,6 +126,7 @@ struct flat_range {
 
 struct flat_view {
 	unsigned int count;
+	unsigned int last; /* index that address_space_find() found last; relaxed */
 	struct flat_range ranges[];
 };
 
