@@ -6,6 +6,7 @@
 #include "vm/runstate.h"
 
 #include <glib.h>
+#include <string.h>
 
 struct counter {
 	struct cpu cpu;
@@ -226,6 +227,57 @@ START_TEST(quiesce_everywhere)
 }
 END_TEST
 
+/* --- views change while vCPUs read through them --- */
+
+static struct region root, low, high;
+static struct address_space space;
+
+static void reader_run(struct cpu *cpu)
+{
+	struct counter *c = (struct counter *)cpu;
+
+	while (!__atomic_load_n(&cpu->exit_request, __ATOMIC_ACQUIRE)) {
+		uint64_t v = mem_load_le(cpu->memory, 0x1ffe, 4);
+		ck_assert(v == 0x11111111 || v == 0x22221111);
+		__atomic_store_n(&c->count, c->count + 1, __ATOMIC_RELAXED);
+	}
+}
+
+static const struct cpu_class reader_class = {
+	.isa = "reader",
+	.size = sizeof(struct counter),
+	.reset = counter_reset,
+	.run = reader_run,
+};
+
+START_TEST(views_change)
+{
+	struct cpu *cpu;
+	region_init(&root, "root", 0x10000);
+	ck_assert_ptr_null(region_init_ram(&low, "low", 0x4000));
+	ck_assert_ptr_null(region_init_ram(&high, "high", 0x1000));
+	memset(low.ram->host, 0x11, 0x4000);
+	memset(high.ram->host, 0x22, 0x1000);
+	region_add(&root, 0, &low, 0);
+	region_add(&root, 0x2000, &high, 1);
+	address_space_init(&space, "space", &root);
+	for (unsigned int i = 0; i < 2; i++)
+		ck_assert_ptr_null(cpu_new(&reader_class, NULL, &space, NULL, &cpu));
+	cpus_start();
+	machine_start();
+	wait_count((struct counter *)cpu, 100);
+	for (unsigned int i = 0; i < 3000; i++) {
+		region_set_enabled(&high, i & 1);
+		if (i % 50 == 0) {
+			machine_quiesce(); /* frees the old ones */
+			machine_resume();
+			wait_count((struct counter *)cpu, 10);
+		}
+	}
+	machine_stop(RUN_PAUSED);
+}
+END_TEST
+
 static void listener(void *opaque, bool running, enum run_state state)
 {
 	g_string_append(opaque, running ? "+" : "-");
@@ -374,10 +426,19 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		list,	      start_stop,	   work_queue,
-		halting,      quiesce_everywhere,  requests,
-		icount_exact, icount_new_deadline, icount_warp,
-		icount_sleep, icount_turns,	   icount_auto,
+		list,
+		start_stop,
+		work_queue,
+		halting,
+		quiesce_everywhere,
+		views_change,
+		requests,
+		icount_exact,
+		icount_new_deadline,
+		icount_warp,
+		icount_sleep,
+		icount_turns,
+		icount_auto,
 		NULL,
 	};
 	return run_suite("cpu", tests);
