@@ -26,8 +26,9 @@ static void terminal_restore(void)
 
 static void terminal_raw(void)
 {
-	/* From the background this would stop us. */
-	if (terminal.active && tcgetpgrp(STDIN_FILENO) == getpgrp())
+	/* From the background this would stop us; a terminal that does not control us cannot. */
+	pid_t foreground = tcgetpgrp(STDIN_FILENO);
+	if (terminal.active && (foreground < 0 || foreground == getpgrp()))
 		tcsetattr(STDIN_FILENO, TCSANOW, &terminal.raw);
 }
 

@@ -89,6 +89,9 @@ class Emulator:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream:
+                stream.close()
 
     def tail(self, lines=25):
         text = self.output.decode(errors="replace").replace("\r", "")
