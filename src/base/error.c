@@ -129,7 +129,7 @@ static size_t edit_distance(const char *a, const char *b)
 const char *closest_name(const char *word, unsigned int count,
 			 const char *(*name)(unsigned int i, void *opaque), void *opaque)
 {
-	size_t best = MAX(strlen(word) / 3, 1);
+	size_t best = MAX((strlen(word) + 1) / 3, 1);
 	const char *found = NULL;
 
 	for (unsigned int i = 0; i < count; i++) {

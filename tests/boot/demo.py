@@ -17,7 +17,7 @@ def run(command, limit):
 
 
 def demo():
-    harness.program("qemu-system-x86_64")
+    harness.need_machine("qemu-system-x86_64", "pc")
     folder = harness.ROOT / "build" / "demo"
     prepared = subprocess.run([harness.ROOT / "scripts" / "demo-guest", folder],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600,

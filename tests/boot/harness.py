@@ -50,6 +50,14 @@ def guests(folder):
     return base / folder
 
 
+def need_machine(emulator, name):
+    """Skips where the machine is not built."""
+    listing = subprocess.run([program(emulator), "-M", "help"], stdout=subprocess.PIPE,
+                             timeout=30, check=False).stdout.decode()
+    if name not in re.findall(r"^(\S+) ", listing, re.MULTILINE):
+        skip(f"{emulator} has no machine {name} yet")
+
+
 def has_devices(emulator, names):
     """The names among `names` that -device does not know."""
     listing = subprocess.run([program(emulator), "-device", "help"], stdout=subprocess.PIPE,

@@ -79,6 +79,7 @@ def check_markers(vm, markers):
 def boot(row, *more):
     emulator, options, kernel, initramfs, words, markers = ROWS[row]
     guests = harness.guests("pc")
+    harness.need_machine(emulator, options.split()[1])
     check_devices(emulator, options)
     with tempfile.TemporaryDirectory() as scratch:
         disks = {}

@@ -162,5 +162,5 @@ class Process(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    harness.program("qemu-system-i386")
+    harness.need_machine("qemu-system-i386", "isapc")
     unittest.main()
