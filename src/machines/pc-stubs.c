@@ -4,10 +4,6 @@ struct error *pc_load_multiboot(struct pc *pc, const GByteArray *image, bool *fo
 	*found = false;
 	return NULL;
 }
-struct error *pc_add_acpi(struct pc *pc)
-{
-	return NULL;
-}
 struct error *pc_add_smbios(struct pc *pc)
 {
 	return NULL;
