@@ -155,6 +155,19 @@ static void list_words(const char *title, const char *const *words)
 		printf("%s\n", *words);
 }
 
+/* The models of the machine that is chosen, or of the default one. */
+static bool list_cpus(struct system_config *c)
+{
+	if (!c->m->cpu_model || !optstr_is_help(c->m->cpu_model))
+		return false;
+	struct error *err = system_choose_class(c);
+	const struct cpu_class *class = err ? NULL : c->m->class->cpu_class;
+	error_free(err); /* an unknown machine is complained about later */
+	if (class)
+		class->list_models(stdout);
+	return class;
+}
+
 static bool list_chardevs(const struct system_config *c)
 {
 	const struct option_use *first = c->chardevs->len ? c->chardevs->pdata[0] : NULL;
@@ -196,7 +209,7 @@ bool system_print_lists(struct system_config *c)
 	else if (c->machine && optstr_is_help(c->machine))
 		list_machines(c);
 	else
-		return list_for_texts(c) || list_for_devices(c) || list_chardevs(c) ||
-		       system_list_sound_cards(c);
+		return list_for_texts(c) || list_cpus(c) || list_for_devices(c) ||
+		       list_chardevs(c) || system_list_sound_cards(c);
 	return true;
 }

@@ -71,8 +71,10 @@ static void machine_option(void *opaque, const char *key, const char *value)
 	g_hash_table_replace(c->m->options, g_strdup(key), g_strdup(value ? value : "on"));
 }
 
-static struct error *choose_class(struct system_config *c)
+struct error *system_choose_class(struct system_config *c)
 {
+	if (c->m->class)
+		return NULL;
 	if (!c->machine)
 		return default_machine(c);
 	struct optstr *o = optstr_parse(c->machine, "type");
@@ -292,7 +294,7 @@ static struct error *check_display(struct system_config *c)
 
 struct error *system_choose_machine(struct system_config *c)
 {
-	struct error *err = choose_class(c);
+	struct error *err = system_choose_class(c);
 
 	err = err ? err : check_accel(c);
 	err = err ? err : choose_processors(c);

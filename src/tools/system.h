@@ -54,6 +54,7 @@ extern const char *const keyboard_layouts[];
 /* system-config.c: prints what `-M ?`, `-cpu ?`, `-device ?` ... ask for; true: that was all. */
 bool system_print_lists(struct system_config *c);
 /* system-machine.c: machine, processors, memory, clocks, boot order, identity. */
+struct error *system_choose_class(struct system_config *c) NODISCARD; /* the first of it alone */
 struct error *system_choose_machine(struct system_config *c) NODISCARD;
 /* system-clock.c: settings that the vm layer keeps itself. */
 struct error *system_apply_clocks(struct system_config *c) NODISCARD;
