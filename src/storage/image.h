@@ -125,6 +125,8 @@ struct image_driver {
 	struct error *(*snapshot_create)(struct image *img, struct image_snapshot *sn);
 	struct error *(*snapshot_goto)(struct image *img, const char *id);
 	struct error *(*snapshot_delete)(struct image *img, const char *id);
+	/* Shows a read-only image as a snapshot has it, until it is closed. */
+	struct error *(*snapshot_load)(struct image *img, const char *id);
 	int (*vmstate_read)(struct image *img, uint64_t offset, void *buf, size_t len);
 	int (*vmstate_write)(struct image *img, uint64_t offset, const void *buf, size_t len);
 	void (*facts)(struct image *img, GArray *facts); /* struct image_fact */

@@ -472,3 +472,26 @@ struct error *qcow2_snapshot_list(struct image *img, GPtrArray *list)
 	}
 	return NULL;
 }
+
+struct error *qcow2_snapshot_load(struct image *img, const char *id)
+{
+	struct qcow2 *q = qcow2_of(img);
+	int index = find(q, id);
+	uint64_t *l1;
+
+	if (index < 0)
+		return error_errno(ENOENT, "Can't find snapshot '%s'", id);
+	if (!img->readonly)
+		return error_new("The image is open for writing");
+	struct qcow2_snapshot *s = &g_array_index(q->snapshots, struct qcow2_snapshot, index);
+	int err = read_l1(img, s->l1_offset, s->l1_size, &l1);
+	if (err) {
+		g_free(l1);
+		return error_errno(err, "Could not read the snapshot's L1 table");
+	}
+	g_free(q->l1);
+	q->l1 = l1;
+	q->l1_size = s->l1_size;
+	img->size = MIN(s->info.disk_size, IMAGE_MAX_SIZE);
+	return NULL;
+}

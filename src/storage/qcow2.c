@@ -430,6 +430,7 @@ const struct image_driver qcow2_driver = {
 	.snapshot_create = qcow2_snapshot_create,
 	.snapshot_goto = qcow2_snapshot_goto,
 	.snapshot_delete = qcow2_snapshot_delete,
+	.snapshot_load = qcow2_snapshot_load,
 	.vmstate_read = qcow2_vmstate_read,
 	.vmstate_write = qcow2_vmstate_write,
 	.facts = qcow2_facts,

@@ -215,6 +215,7 @@ struct error *qcow2_snapshot_list(struct image *img, GPtrArray *list) NODISCARD;
 struct error *qcow2_snapshot_create(struct image *img, struct image_snapshot *sn) NODISCARD;
 struct error *qcow2_snapshot_goto(struct image *img, const char *id) NODISCARD;
 struct error *qcow2_snapshot_delete(struct image *img, const char *id) NODISCARD;
+struct error *qcow2_snapshot_load(struct image *img, const char *id) NODISCARD;
 struct error *qcow2_check(struct image *img, unsigned int fix, struct image_check *r) NODISCARD;
 struct error *qcow2_create(struct image_create *c) NODISCARD;
 struct error *qcow2_truncate(struct image *img, uint64_t size, const char *prealloc) NODISCARD;
