@@ -6,6 +6,7 @@
 #include "hw/ide/ide.h"
 #include "storage/drive-options.h"
 #include "vm/machine.h"
+#include "vm/state.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -406,6 +407,30 @@ START_TEST(toc_and_modes)
 }
 END_TEST
 
+START_TEST(state_survives)
+{
+	GByteArray *a = g_byte_array_new(), *b = g_byte_array_new();
+	uint8_t buf[512];
+
+	lba28(10, 2, 0x20);
+	status();
+	in_data(buf, 100);
+	state_save_fields(a, ide_channel_fields, &channel);
+	ide_channel_reset(&channel);
+	must(state_load_fields((struct bytes){a->data, a->len}, ide_channel_fields, &channel));
+	must(ide_channel_post_load(&channel));
+	state_save_fields(b, ide_channel_fields, &channel);
+	ck_assert_uint_eq(a->len, b->len);
+	ck_assert_mem_eq(a->data, b->data, a->len);
+	in_data(buf + 100, 412);
+	ck_assert_uint_eq(load_le32(buf + 508), 10);
+	channel.units[0].pos = ATA_BUFFER_SIZE + 1;
+	struct error *err = ide_channel_post_load(&channel);
+	ck_assert_ptr_nonnull(err);
+	error_free(err);
+}
+END_TEST
+
 static Suite *ide_suite(void)
 {
 	Suite *s = suite_create("ide");
@@ -426,6 +451,7 @@ static Suite *ide_suite(void)
 	tcase_add_test(tc, changing_the_disc_is_heard);
 	tcase_add_test(tc, locked_doors_stay_closed);
 	tcase_add_test(tc, toc_and_modes);
+	tcase_add_test(tc, state_survives);
 	suite_add_tcase(s, tc);
 	return s;
 }
