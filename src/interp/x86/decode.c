@@ -108,6 +108,7 @@ static void prepare_sg(struct x86_insn *i)
 	op->a = REG_TMP1;
 	op->imm = address;
 	i->base = REG_TMP1;
+	i->disp = 0;
 }
 
 struct op *emit_mem(struct x86_insn *i, handler_fn *const fns[KIND_COUNT])
