@@ -107,9 +107,10 @@ enum {
 	X86_EVENT_SMI = 1 << 2,
 	X86_EVENT_INIT = 1 << 3,
 	X86_EVENT_SIPI = 1 << 4,
-	X86_EVENT_INHIBIT = 1 << 5, /* after STI, MOV SS: one more instruction first */
 	X86_EVENT_TRAP = 1 << 6,    /* a debug trap (dr6_pending) is due before the next one */
 	X86_EVENT_WAIT_SIPI = 1 << 7, /* stopped after INIT */
+	X86_EVENT_STEP = 1 << 8,    /* MODE_TF, MODE_BP or MODE_WATCH: instruction by instruction */
+	X86_EVENT_MCE = 1 << 10,    /* machine check line */
 };
 
 /*
@@ -145,6 +146,8 @@ enum x86_feature_word {
 	FEAT_1_EDX, FEAT_1_ECX, FEAT_8000_0001_EDX, FEAT_8000_0001_ECX, FEAT_7_0_EBX, FEAT_WORDS
 };
 
+#define INHIBIT_NONE UINT64_MAX
+
 struct x86_cpu {
 	struct vcpu v;
 	struct x86_regs r;
@@ -154,6 +157,8 @@ struct x86_cpu {
 	struct { uint64_t base; uint32_t limit; } gdt, idt;
 	uint64_t cr0, cr2, cr3, cr4, efer, dr[8];
 	uint64_t xcr0;
+	uint64_t pdpte[4]; /* PAE paging outside long mode: loaded with CR3 */
+	uint8_t flat_segs; /* bit n: segment register n is flat (MODE_FLAT) */
 	/* x87 last instruction, for FSTENV; FERR# */
 	uint64_t fip, fdp;
 	uint16_t fcs, fds, fop;
@@ -169,12 +174,20 @@ struct x86_cpu {
 	bool delivering;     /* for double faults: exc_first is being delivered */
 	uint8_t exc_first;
 	bool exc_double;     /* a double fault is being delivered */
+	/* After STI, MOV SS, POP SS: the instruction at this pc runs before interrupts are taken (after
+	 * those of SS, before debug traps and NMI too). INHIBIT_NONE: nothing is held back. */
+	uint64_t inhibit_pc;
+	bool inhibit_ss;
+	bool ext_event;	     /* what is delivered came from outside or is an exception: EXT is set */
+	bool shutdown;	     /* after a triple fault: only INIT, SMI and NMI get it out */
 	bool nmi_blocked, smm, bsp, sipi_ready;
 	uint8_t sipi_vector;
 	bool a20;
 	uint64_t a20_mask; /* physical addresses are masked with it */
 	uint64_t dr6_pending;
 	uint32_t smbase;
+	bool smi_blocked_nmi;			/* what nmi_blocked was before the SMI */
+	struct address_space *normal_memory;	/* v.cpu.memory outside of SMM */
 	uint64_t phys_mask; /* physical address width */
 	/* MSRs */
 	uint64_t star, lstar, cstar, sfmask, kernel_gs_base, sysenter_cs, sysenter_esp, sysenter_eip;
