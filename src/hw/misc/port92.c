@@ -45,7 +45,8 @@ static struct error *port92_init(struct device *dev)
 
 static void port92_reset(struct device *dev)
 {
-	((struct port92 *)dev)->value = 0;
+	/* Open, as the keyboard controller has it: the reset vector is in an odd megabyte. */
+	((struct port92 *)dev)->value = A20;
 }
 
 static void port92_settle(struct device *dev)

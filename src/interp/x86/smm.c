@@ -208,12 +208,15 @@ void x86_smm_switch(struct x86_cpu *c, bool smm)
 	struct cpu *cpu = &c->v.cpu;
 
 	c->smm = smm;
-	if (!cpu->smm_memory)
+	if (!cpu->smm_memory || (!c->normal_memory && !smm))
 		return;
 	if (!c->normal_memory) {
-		machine_lock();
+		bool locked = machine_locked();
+		if (!locked)
+			machine_lock();
 		address_space_listen(cpu->smm_memory, memory_changed, c);
-		machine_unlock();
+		if (!locked)
+			machine_unlock();
 		c->normal_memory = cpu->memory;
 	}
 	cpu->memory = smm ? cpu->smm_memory : c->normal_memory;
