@@ -171,7 +171,8 @@ START_TEST(versions)
 	GByteArray *bytes = g_byte_array_new();
 	state_save_fields(bytes, part_fields, &p);
 	ck_assert_ptr_null(state_load_fields(view(bytes), part_swapped, &q));
-	ck_assert_mem_eq(&p, &q, sizeof(p));
+	ck_assert_uint_eq(q.a, 0x1234);
+	ck_assert_mem_eq(q.b, p.b, sizeof(p.b));
 	q = (struct part){0};
 	ck_assert_ptr_null(state_load_fields(view(bytes), part_less, &q));
 	ck_assert_uint_eq(q.a, 0);
