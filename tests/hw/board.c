@@ -87,8 +87,9 @@ static void machine_configure(struct machine *m, unsigned int cpus)
 	m->nics = g_ptr_array_new();
 	m->option_roms = g_ptr_array_new();
 	m->fw_cfg = g_ptr_array_new();
-	m->acpi_tables = g_ptr_array_new();
-	m->smbios = g_ptr_array_new();
+	/* tests may have given these */
+	m->acpi_tables = m->acpi_tables ? m->acpi_tables : g_ptr_array_new();
+	m->smbios = m->smbios ? m->smbios : g_ptr_array_new();
 	m->numa = g_ptr_array_new();
 	m->options = g_hash_table_new(g_str_hash, g_str_equal);
 }
@@ -271,14 +272,4 @@ int board_suite(const char *name, const TTest *const *tests)
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-/* Until the network cards are there. */
-struct nic_config;
-__attribute__((weak)) struct error *nic_new(struct nic_config *config, const char *default_model,
-					    const char *bus, struct device **dev);
-struct error *nic_new(struct nic_config *config, const char *default_model, const char *bus,
-		      struct device **dev)
-{
-	return error_new("no network cards");
 }

@@ -235,8 +235,45 @@ START_TEST(acpi)
 }
 END_TEST
 
+START_TEST(smbios)
+{
+	static const uint8_t expected[] = {0, 1, 3, 4, 16, 17, 19, 32, 127};
+	struct machine *m = machine_get();
+	uint32_t size, anchor_size, at = 0;
+	unsigned int n = 0;
+	uint8_t *tables, *anchor;
+
+	m->smbios = g_ptr_array_new();
+	g_ptr_array_add(m->smbios,
+			(char *)"type=0,vendor=me,version=1,date=01/02/2003,release=4.5");
+	g_ptr_array_add(m->smbios,
+			(char *)"type=1,serial=4711,uuid=00112233-4455-6677-8899-aabbccddeeff");
+	board_new("pc", 1);
+	tables = load_file("etc/smbios/smbios-tables", &size);
+	anchor = load_file("etc/smbios/smbios-anchor", &anchor_size);
+	ck_assert_uint_eq(anchor_size, 31);
+	ck_assert_uint_eq(sum(anchor, 31), 0);
+	ck_assert_uint_eq(sum(anchor + 16, 15), 0);
+	ck_assert_uint_eq(load_le16(anchor + 22), size);
+	ck_assert_uint_eq(load_le16(anchor + 28), sizeof(expected));
+	while (at < size) {
+		ck_assert_uint_eq(tables[at], expected[n++]);
+		if (tables[at] == 1)
+			ck_assert_int_eq(
+				memcmp(tables + at + 8, "\x33\x22\x11\x00\x55\x44\x77\x66", 8), 0);
+		if (tables[at] == 17)
+			ck_assert_uint_eq(load_le16(tables + at + 12), 16);
+		at += tables[at + 1];
+		while (tables[at] || tables[at + 1])
+			at++;
+		at += 2;
+	}
+	ck_assert_uint_eq(n, sizeof(expected));
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = {keys, direct_memory_access, acpi, NULL};
+	const TTest *const tests[] = {keys, direct_memory_access, acpi, smbios, NULL};
 	return board_suite("firmware", tests);
 }

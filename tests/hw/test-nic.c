@@ -335,8 +335,7 @@ END_TEST
 
 /* --- whatever the guest writes, and whatever comes in --- */
 
-static const char *const cards[] = {"ne2k_pci", "e1000",  "rtl8139", "pcnet",
-				    "i82551",	"i82557b"};
+static const char *const cards[] = {"ne2k_pci", "e1000", "rtl8139", "pcnet", "i82551", "i82557b"};
 
 START_TEST(random_use)
 {
