@@ -2,6 +2,7 @@
 #include "machines/pc.h"
 
 #include "hw/net/nic.h"
+#include "storage/block.h"
 
 #include "vm/x86-cpu.h"
 
@@ -342,6 +343,21 @@ struct error *pc_create_nics(struct pc *pc)
 
 	for (unsigned int i = 0; pc->m->nics && i < pc->m->nics->len && !err; i++)
 		err = create_nic(pc, g_ptr_array_index(pc->m->nics, i));
+	return err;
+}
+
+/* -drive if=virtio: one card a disk, in the order of their numbers. */
+struct error *pc_create_virtio_disks(struct pc *pc)
+{
+	struct error *err = NULL;
+
+	for (struct drive *d = drive_first(); d && !err; d = d->next) {
+		if (strcmp(d->interface, "virtio") != 0)
+			continue;
+		struct device *dev = device_new_named("virtio-blk-pci");
+		device_set_ptr(dev, "drive", d);
+		err = pci_plug(&pc->pci, dev);
+	}
 	return err;
 }
 

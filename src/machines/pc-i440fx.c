@@ -131,6 +131,7 @@ static struct error *pc_init(struct machine *m)
 	err = err ? err : create_bridge(pc);
 	err = err ? err : pc_create_vga(pc);
 	err = err ? err : pc_create_nics(pc);
+	err = err ? err : pc_create_virtio_disks(pc);
 	err = err ? err : pc_create_optional(pc, "piix3-ide", PCI_DEVFN(1, 1));
 	err = err ? err : create_usb(pc);
 	err = err ? err : create_power_management(pc);

@@ -61,6 +61,7 @@ struct error *pc_create_cpus(struct pc *pc) NODISCARD;
 void pc_create_gsis(struct pc *pc);
 struct error *pc_create_isa_devices(struct pc *pc) NODISCARD;
 struct error *pc_create_nics(struct pc *pc) NODISCARD;
+struct error *pc_create_virtio_disks(struct pc *pc) NODISCARD;
 struct error *pc_create_vga(struct pc *pc) NODISCARD;
 /* Makes a device of the table if its class is linked in; otherwise nothing. */
 struct error *pc_create_optional(struct pc *pc, const char *name, int devfn) NODISCARD;
