@@ -33,6 +33,8 @@ struct net_backend {
 extern const struct net_backend net_backends[]; /* ends with name NULL */
 
 struct error *net_user_create(struct optstr *o, const char *name, struct net_port **port) NODISCARD;
+struct error *net_bridge_create(struct optstr *o, const char *name,
+				struct net_port **port) NODISCARD;
 struct error *net_tap_create(struct optstr *o, const char *name, struct net_port **port) NODISCARD;
 struct error *net_socket_create(struct optstr *o, const char *name,
 				struct net_port **port) NODISCARD;

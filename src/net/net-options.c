@@ -13,6 +13,12 @@
 
 const struct net_backend net_backends[] = {
 	{"user", "user-mode network stack, needs no privileges", net_user_create},
+	{"tap", "a tap interface of the host", net_tap_create},
+	{"bridge", "a tap interface from the bridge helper", net_bridge_create},
+	{"socket", "TCP or UDP to another emulator, multicast bus", net_socket_create},
+	{"stream", "stream socket, TCP or UNIX (passt)", net_stream_create},
+	{"dgram", "datagram socket: UDP, multicast or UNIX", net_dgram_create},
+	{"vde", "a VDE switch or any vdeplug URL", net_vde_create},
 	{"hubport", "a port of a hub", net_hubport_create},
 	{NULL, NULL, NULL},
 };
@@ -192,8 +198,8 @@ static struct error *backend_find(const char *type, const struct net_backend **b
 	if (best)
 		return error_new("unknown network back end \"%s\"; did you mean \"%s\"?", type,
 				 best);
-	return error_new("unknown network back end \"%s\" (user, tap, socket, stream, dgram, vde, "
-			 "hubport)",
+	return error_new("unknown network back end \"%s\" (user, tap, bridge, socket, "
+			 "stream, dgram, vde, hubport)",
 			 type);
 }
 

@@ -189,6 +189,20 @@ static const struct {
 	{"user,id=a,hostfwd=icmp::1-:2", "protocol"},
 	{"user,id=a,hostfwd=tcp::99999-:2", "99999"},
 	{"user,id=a,tftp=/nowhere", "/nowhere"},
+	{"socket,id=a", "give one of"},
+	{"socket,id=a,connect=127.0.0.1:1", "refused"},
+	{"socket,id=a,connect=127.0.0.1", "host:port"},
+	{"socket,id=a,mcast=1.2.3.4:5", "multicast"},
+	{"socket,id=a,fd=77", "Bad file"},
+	{"socket,id=a,listen=:70000", "port number"},
+	{"stream,id=a", "addr.type"},
+	{"stream,id=a,addr.type=unix,addr.path=/nowhere/s", "/nowhere/s"},
+	{"dgram,id=a", "remote.type"},
+	{"vde,id=a,sock=/nowhere", "/nowhere"},
+	{"vde,id=a,mode=99", "octal"},
+	{"tap,id=a,ifname=abcdefghijklmnopqrst,script=no", "longer"},
+	{"tap,id=a,fd=0,ifname=x", "alone"},
+	{"tap,id=a,fd=0", "no tap"},
 };
 
 START_TEST(option_mistakes)
@@ -364,6 +378,77 @@ START_TEST(dump_file)
 }
 END_TEST
 
+/* --- pairs of back ends that meet on this host --- */
+
+static const struct {
+	const char *a, *b;
+} pairs[] = {
+	{"socket,id=a,listen=127.0.0.1:17799", "socket,id=b,connect=127.0.0.1:17799"},
+	{"socket,id=a,mcast=230.0.0.1:17798,localaddr=127.0.0.1",
+	 "socket,id=b,mcast=230.0.0.1:17798,localaddr=127.0.0.1"},
+	{"socket,id=a,udp=127.0.0.1:17797,localaddr=127.0.0.1:17796",
+	 "socket,id=b,udp=127.0.0.1:17796,localaddr=127.0.0.1:17797"},
+	{"stream,id=a,server=on,addr.type=inet,addr.host=127.0.0.1,addr.port=17795",
+	 "stream,id=b,addr.type=inet,addr.host=127.0.0.1,addr.port=17795"},
+	{"stream,id=a,server=on,addr.type=unix,addr.path=/tmp/net-test-stream",
+	 "stream,id=b,addr.type=unix,addr.path=/tmp/net-test-stream,reconnect=1"},
+	{"dgram,id=a,local.type=unix,local.path=/tmp/net-test-da,remote.type=unix,"
+	 "remote.path=/tmp/net-test-db",
+	 "dgram,id=b,local.type=unix,local.path=/tmp/net-test-db,remote.type=unix,"
+	 "remote.path=/tmp/net-test-da"},
+	{"dgram,id=a,local.type=inet,local.host=127.0.0.1,local.port=17791,remote.type=inet,"
+	 "remote.host=127.0.0.1,remote.port=17792",
+	 "dgram,id=b,local.type=inet,local.host=127.0.0.1,local.port=17792,remote.type=inet,"
+	 "remote.host=127.0.0.1,remote.port=17791"},
+};
+
+START_TEST(pair)
+{
+	struct guest *a = guest_new(), *b = guest_new();
+	uint8_t frame[1500];
+
+	works(net_option_netdev(pairs[_i].a));
+	works(net_option_netdev(pairs[_i].b));
+	works(net_finish(machine()));
+	works(net_join(a->port, net_port_find("a")));
+	works(net_join(b->port, net_port_find("b")));
+	for (unsigned int i = 0; i < 20; i++)
+		loop_turn(false);
+	for (unsigned int i = 0; i < 500; i++) {
+		memset(frame, (int)i, sizeof(frame));
+		store_be32(frame, i);
+		net_send(a->port, frame, 60 + i);
+		net_send(b->port, frame, 1500 - i);
+		if (i % 50 == 49) {
+			wait_frames(b, i + 1);
+			wait_frames(a, i + 1);
+		}
+	}
+	ck_assert_uint_eq(a->frames->len, 500);
+	ck_assert_uint_eq(b->frames->len, 500);
+	for (unsigned int i = 0; i < 500; i++) {
+		ck_assert_uint_eq(frame_at(b, i)->len, 60 + i);
+		ck_assert_uint_eq(load_be32(frame_at(b, i)->data), i);
+		ck_assert_uint_eq(frame_at(a, i)->len, 1500 - i);
+	}
+	/* a receiver that stalls holds a stream back and loses nothing of it */
+	if (_i == 0 || _i == 3 || _i == 4) {
+		b->refuse = true;
+		for (unsigned int i = 0; i < 3000; i++) {
+			store_be32(frame, i);
+			net_send(a->port, frame, 1500);
+			loop_turn(false);
+		}
+		b->refuse = false;
+		net_flush(b->port);
+		wait_frames(b, 500 + 1500);
+		for (unsigned int i = 0; i < 1500; i++)
+			ck_assert_uint_eq(load_be32(frame_at(b, 500 + i)->data), i);
+	}
+	net_close();
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {queue_and_link, hub,	 options, user_dhcp,
@@ -376,6 +461,7 @@ int main(void)
 	for (unsigned int i = 0; tests[i]; i++)
 		tcase_add_test(cases, tests[i]);
 	tcase_add_loop_test(cases, option_mistakes, 0, G_N_ELEMENTS(mistakes));
+	tcase_add_loop_test(cases, pair, 0, G_N_ELEMENTS(pairs));
 	suite_add_tcase(suite, cases);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

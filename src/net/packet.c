@@ -1,0 +1,229 @@
+#include "net/packet.h"
+
+#include "base/loop.h"
+#include "net/framing.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ECHOES = 64, READS_A_TURN = 64 };
+
+struct echo {
+	size_t len; /* 0: none */
+	guint hash;
+};
+
+struct packet_net {
+	struct net_port *port;
+	struct net_port_ops ops; /* its own, for the kind's name */
+	int fd;
+	struct sockaddr_storage to;
+	socklen_t to_len; /* 0: connected */
+	unsigned int in_watch, out_watch;
+	bool drop_echo, reported;
+	struct echo echoes[ECHOES];
+	unsigned int next_echo;
+	void (*at_end)(void *opaque);
+	void *end_opaque;
+	char *where;
+};
+
+static void readable(void *opaque, GIOCondition condition);
+
+static void watch_in(struct packet_net *p, bool on)
+{
+	if (on && !p->in_watch) {
+		p->in_watch = loop_watch_fd(p->fd, G_IO_IN, readable, p);
+	} else if (!on && p->in_watch) {
+		loop_unwatch(p->in_watch);
+		p->in_watch = 0;
+	}
+}
+
+/* A host that refuses is told about once, not with every frame. */
+static void report(struct packet_net *p, int code)
+{
+	if (!p->reported)
+		warn_report("network %s: %s", p->where, strerror(code));
+	p->reported = true;
+}
+
+static guint frame_hash(const uint8_t *frame, size_t len)
+{
+	guint hash = 2166136261u;
+
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ frame[i]) * 16777619u;
+	return hash;
+}
+
+static void echo_remember(struct packet_net *p, const uint8_t *frame, size_t len)
+{
+	p->echoes[p->next_echo] = (struct echo){len, frame_hash(frame, len)};
+	p->next_echo = (p->next_echo + 1) % ECHOES;
+}
+
+static bool echo_forget(struct packet_net *p, const uint8_t *frame, size_t len)
+{
+	guint hash = frame_hash(frame, len);
+
+	for (unsigned int i = 0; i < ECHOES; i++) {
+		if (p->echoes[i].len == len && p->echoes[i].hash == hash) {
+			p->echoes[i].len = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void readable(void *opaque, GIOCondition condition)
+{
+	struct packet_net *p = opaque;
+	uint8_t frame[NET_FRAME_MAX];
+
+	for (unsigned int i = 0; i < READS_A_TURN; i++) {
+		if (!net_can_send(p->port)) {
+			watch_in(p, false);
+			return;
+		}
+		ssize_t n = read(p->fd, frame, sizeof(frame));
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n < 0) {
+			report(p, errno);
+			/* A refused datagram is over with this; a dead descriptor is not. */
+			if (errno != ECONNREFUSED)
+				watch_in(p, false);
+			return;
+		}
+		if (n > 0 && !(p->drop_echo && echo_forget(p, frame, (size_t)n)))
+			net_send(p->port, frame, (size_t)n);
+	}
+}
+
+static void packet_writable(void *opaque)
+{
+	watch_in(opaque, true);
+}
+
+static void room_again(void *opaque, GIOCondition condition)
+{
+	struct packet_net *p = opaque;
+
+	loop_unwatch(p->out_watch);
+	p->out_watch = 0;
+	net_flush(p->port);
+}
+
+static bool packet_receive(void *opaque, const uint8_t *frame, size_t len)
+{
+	struct packet_net *p = opaque;
+	ssize_t n;
+
+	if (p->to_len)
+		n = sendto(p->fd, frame, len, 0, (struct sockaddr *)&p->to, p->to_len);
+	else
+		n = write(p->fd, frame, len);
+	if (n < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
+		if (!p->out_watch)
+			p->out_watch = loop_watch_fd(p->fd, G_IO_OUT, room_again, p);
+		return false;
+	}
+	if (n < 0)
+		report(p, errno);
+	else if (p->drop_echo)
+		echo_remember(p, frame, len);
+	return true;
+}
+
+static void packet_destroy(void *opaque)
+{
+	struct packet_net *p = opaque;
+
+	watch_in(p, false);
+	loop_unwatch(p->out_watch);
+	if (p->at_end)
+		p->at_end(p->end_opaque);
+	close(p->fd);
+	g_free(p->where);
+	g_free(p);
+}
+
+struct net_port *net_packet_new(const char *name, const char *kind, int fd,
+				const struct sockaddr *to, socklen_t to_len, const char *where)
+{
+	struct packet_net *p = g_new0(struct packet_net, 1);
+
+	net_fd_prepare(fd);
+	p->ops = (struct net_port_ops){.kind = kind,
+				       .receive = packet_receive,
+				       .writable = packet_writable,
+				       .destroy = packet_destroy};
+	p->fd = fd;
+	if (to)
+		memcpy(&p->to, to, to_len);
+	p->to_len = to ? to_len : 0;
+	p->where = g_strdup(where);
+	p->port = net_port_new(&p->ops, p, name);
+	net_port_describe(p->port, "%s", where);
+	watch_in(p, true);
+	return p->port;
+}
+
+void net_packet_drop_echo(struct net_port *port)
+{
+	((struct packet_net *)net_port_opaque(port))->drop_echo = true;
+}
+
+void net_packet_at_end(struct net_port *port, void (*fn)(void *opaque), void *opaque)
+{
+	struct packet_net *p = net_port_opaque(port);
+
+	p->at_end = fn;
+	p->end_opaque = opaque;
+}
+
+/* --- sockets --- */
+
+struct error *net_udp_open(const struct sockaddr_in *local, int *fd)
+{
+	int one = 1, s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (s < 0)
+		return error_errno(errno, "no socket");
+	setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(s, (const struct sockaddr *)local, sizeof(*local)) < 0) {
+		struct error *err = error_errno(errno, "cannot bind UDP port %u of %s",
+						ntohs(local->sin_port), inet_ntoa(local->sin_addr));
+		close(s);
+		return err;
+	}
+	*fd = s;
+	return NULL;
+}
+
+struct error *net_multicast_open(const struct sockaddr_in *group, struct in_addr interface, int *fd)
+{
+	struct ip_mreq member = {group->sin_addr, interface};
+	int one = 1, s = -1;
+
+	if (!IN_MULTICAST(ntohl(group->sin_addr.s_addr)))
+		return error_new("%s is no multicast address (224.0.0.0 to 239.255.255.255)",
+				 inet_ntoa(group->sin_addr));
+	struct error *err = net_udp_open(group, &s);
+	if (err)
+		return err;
+	if (setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &member, sizeof(member)) < 0 ||
+	    setsockopt(s, IPPROTO_IP, IP_MULTICAST_LOOP, &one, sizeof(one)) < 0 ||
+	    (interface.s_addr &&
+	     setsockopt(s, IPPROTO_IP, IP_MULTICAST_IF, &interface, sizeof(interface)) < 0)) {
+		err = error_errno(errno, "cannot join the multicast group %s",
+				  inet_ntoa(group->sin_addr));
+		close(s);
+		return err;
+	}
+	*fd = s;
+	return NULL;
+}
