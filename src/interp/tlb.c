@@ -5,8 +5,8 @@
  * dirty in every sense already and holds no translated code. Everything else sets TLB_SLOW in the
  * tag; the slow path then knows what to do from the tlb_detail beside the entry.
  *
- * Tables are direct-mapped and sized by use: flushing one that is full doubles it, several flushes
- * in a row of a nearly empty one halve it. (A generation number in the tags was tried in thought:
+ * Tables are direct-mapped and sized by use: one that has been filled as often as it has entries
+ * doubles, several flushes in a row of a nearly empty one halve it. (A generation number in the tags was tried in thought:
  * it costs an OR in every probe, while clearing 256 entries costs 100 ns a flush.)
  */
 #include "interp/vcpu.h"
@@ -32,13 +32,38 @@ static void tlb_clear(struct tlb *t)
 
 static void tlb_alloc(struct tlb *t, unsigned int bits)
 {
-	g_free(t->entries);
-	g_free(t->details);
 	t->bits = bits;
 	t->entries = g_new(struct tlb_entry, 1u << bits);
 	t->details = g_new(struct tlb_detail, 1u << bits);
 	t->flushes_small = 0;
 	tlb_clear(t);
+}
+
+static void tlb_free(struct tlb *t)
+{
+	g_free(t->entries);
+	g_free(t->details);
+}
+
+/* Doubles a table and keeps what it holds: entries that shared no slot share none in the larger. */
+static void tlb_grow(struct tlb *t)
+{
+	struct tlb old = *t;
+
+	tlb_alloc(t, old.bits + 1);
+	t->large_start = old.large_start;
+	t->large_last = old.large_last;
+	for (unsigned int i = 0; i < 1u << old.bits; i++) {
+		const struct tlb_entry *e = &old.entries[i];
+		uint64_t va = e->read != UINT64_MAX ? e->read : e->write != UINT64_MAX ? e->write : e->exec;
+		if (va == UINT64_MAX)
+			continue;
+		unsigned int k = tlb_index(t, va);
+		t->entries[k] = *e;
+		t->details[k] = old.details[i];
+		t->used++;
+	}
+	tlb_free(&old);
 }
 
 static void view_update(struct vcpu *v)
@@ -59,10 +84,8 @@ void vcpu_tlb_init(struct vcpu *v)
 
 void vcpu_tlb_destroy(struct vcpu *v)
 {
-	for (unsigned int i = 0; i < TLB_MODES; i++) {
-		g_free(v->tlbs[i].entries);
-		g_free(v->tlbs[i].details);
-	}
+	for (unsigned int i = 0; i < TLB_MODES; i++)
+		tlb_free(&v->tlbs[i]);
 	g_mutex_clear(&v->tlb_lock);
 }
 
@@ -77,9 +100,8 @@ static void tlb_flush_one(struct tlb *t)
 {
 	unsigned int size = 1u << t->bits;
 
-	if (t->used > size / 2 && t->bits < TLB_MAX_BITS) {
-		tlb_alloc(t, t->bits + 1);
-	} else if (t->used < size / 8 && t->bits > TLB_MIN_BITS && ++t->flushes_small > 32) {
+	if (t->used < size / 8 && t->bits > TLB_MIN_BITS && ++t->flushes_small > 32) {
+		tlb_free(t);
 		tlb_alloc(t, t->bits - 1);
 	} else {
 		if (t->used >= size / 8)
@@ -176,14 +198,17 @@ void vcpu_tlb_set(struct vcpu *v, unsigned int mode, uint64_t va, uint64_t phys,
 		  uint64_t page_size)
 {
 	struct tlb *t = &v->tlbs[mode];
-	unsigned int i = tlb_index(t, va);
-	struct tlb_entry *e = &t->entries[i];
-	struct tlb_detail *d = &t->details[i];
 
 	va &= GUEST_PAGE_MASK;
 	phys &= GUEST_PAGE_MASK;
 	v->stats.tlb_fills++;
 	g_mutex_lock(&v->tlb_lock);
+	if (t->used >= 1u << t->bits && t->bits < TLB_MAX_BITS) {
+		tlb_grow(t);
+		view_update(v);
+	}
+	struct tlb_entry *e = &t->entries[tlb_index(t, va)];
+	struct tlb_detail *d = &t->details[tlb_index(t, va)];
 	if (page_size > GUEST_PAGE_SIZE) {
 		uint64_t start = va & ~(page_size - 1);
 		t->large_start = MIN(t->large_start, start);
