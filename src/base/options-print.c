@@ -153,8 +153,10 @@ static char *completion_function(const char *program)
 static void print_words(const struct option_set *set, bool files_only, FILE *out)
 {
 	const char *dashes = set->style == OPTIONS_QEMU ? "-" : "--";
-	const char *separator = files_only ? "\"\"|" : ""; /* a pattern that nothing matches */
+	const char *separator = files_only ? "|" : "";
 
+	if (files_only)
+		fputs("\"\"", out); /* there may be no other pattern; this one matches nothing */
 	for (unsigned int i = 0; i < set->count; i++) {
 		const struct option_spec *option = &set->options[i];
 		if (option->heading || option->hidden || !option->name)

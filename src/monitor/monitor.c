@@ -22,8 +22,7 @@ struct monitor {
 	struct monitor *next;
 };
 
-static struct monitor *monitors;
-static bool started; /* monitors_start() */
+static struct monitor *monitors, **last_monitor = &monitors;
 
 static struct monitor_state state_new(void)
 {
@@ -107,7 +106,7 @@ static size_t complete(void *opaque, const char *before, GPtrArray *words)
 
 static unsigned int can_receive(void *opaque)
 {
-	return started ? 256 : 0;
+	return 256;
 }
 
 static void receive(void *opaque, const uint8_t *buf, unsigned int len)
@@ -124,7 +123,7 @@ static void greet(struct monitor *m)
 	static const char banner[] = "QEMU 0.10.4 monitor (Ratite " RATITE_VERSION
 				     ") - type 'help' for more information\n";
 
-	if (!started || !m->open || !m->in_focus || m->greeted)
+	if (!m->open || !m->in_focus || m->greeted)
 		return;
 	m->greeted = true;
 	write_text(m, banner, strlen(banner));
@@ -158,7 +157,6 @@ static void event(void *opaque, enum chardev_event event)
 
 void monitor_new(struct chardev *chr)
 {
-	static const struct chardev_handlers handlers = {can_receive, receive, event, flush};
 	struct monitor *m = g_new0(struct monitor, 1);
 	const struct readline_ops ops = {write_raw, run_line, complete, m};
 
@@ -166,17 +164,15 @@ void monitor_new(struct chardev *chr)
 	m->state = state_new();
 	m->pending = g_string_new(NULL);
 	m->in_focus = true;
-	m->next = monitors;
-	monitors = m;
 	readline_init(&m->readline, &ops, "(qemu) ");
-	chardev_attach(chr, &handlers, m);
+	*last_monitor = m;
+	last_monitor = &m->next;
 }
 
 void monitors_start(void)
 {
-	started = true;
-	for (struct monitor *m = monitors; m; m = m->next) {
-		greet(m);
-		chardev_accept_input(m->chr);
-	}
+	static const struct chardev_handlers handlers = {can_receive, receive, event, flush};
+
+	for (struct monitor *m = monitors; m; m = m->next)
+		chardev_attach(m->chr, &handlers, m);
 }

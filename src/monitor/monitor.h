@@ -11,9 +11,10 @@
 
 struct chardev;
 
-/* Puts a monitor on a character device, for as long as that lives; it says nothing yet. */
+/* A character device is to get a monitor, for as long as it lives. */
 void monitor_new(struct chardev *chr);
-/* The machine is built: from now on monitors greet their clients and take commands. */
+/* The machine is built: monitors join their character devices, greet and take commands. They come
+ * after the serial ports, as the first to join a shared terminal gets its keys. */
 void monitors_start(void);
 /* Runs one command line and prints what it says to `out`. */
 void monitor_execute(const char *line, FILE *out);

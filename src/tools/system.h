@@ -58,8 +58,7 @@ struct error *system_choose_class(struct system_config *c) NODISCARD; /* the fir
 struct error *system_choose_machine(struct system_config *c) NODISCARD;
 /* system-clock.c: settings that the vm layer keeps itself. */
 struct error *system_apply_clocks(struct system_config *c) NODISCARD;
-/* system-chardev.c: character devices, and the monitors on them. A monitor that shares one with a
- * serial port comes first: the latest to join a shared terminal gets the keys. */
+/* system-chardev.c: character devices, and which of them get a monitor. */
 struct error *system_open_chardevs(struct system_config *c) NODISCARD;
 /* system-drive.c */
 struct error *system_open_drives(struct system_config *c) NODISCARD;

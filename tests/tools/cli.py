@@ -115,7 +115,7 @@ PRINTED = [
     ("-h", r"usage: qemu-system-x86_64 .*-accel"),
     ("--help", r"-hda file"),
     ("-version", r"version 0\.10\.4"),
-    ("-M ?", r"pc .*isapc"),
+    ("-M ?", r"isapc .*pc .*\(default\)"),
     ("-machine help", r"isapc"),
     ("-cpu ?", r"qemu64"),
     ("-cpu help", r"486"),
