@@ -30,6 +30,9 @@ static const struct program *program_find(const char *name)
 	for (unsigned int i = 0; i < program_count(); i++)
 		if (strcmp(program_at(i)->name, name) == 0)
 			return program_at(i);
+	/* A link vdeNAME is vdeq for the emulator NAME. */
+	if (g_str_has_prefix(name, "vde") && name[3] && strcmp(name, "vdeq") != 0)
+		return program_find("vdeq");
 	return NULL;
 }
 
