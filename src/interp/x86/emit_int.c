@@ -843,28 +843,57 @@ static void emit_call_rel(struct x86_insn *i)
 	i->end = true;
 }
 
-/* The handler that does a compare or test of the previous instruction and a branch in one, or
- * NULL; `*op` is that instruction's op. */
+/* Fused forms of one operand size: that of `fn` and a branch on `cc`, or NULL. */
+static handler_fn *fused_compare(const struct int_handlers *h, handler_fn *fn, unsigned int cc)
+{
+	if (fn == h->alu_rr[ALU_CMP][1])
+		return h->cmp_jcc_rr[cc];
+	if (fn == h->alu_ri[ALU_CMP][1])
+		return h->cmp_jcc_ri[cc];
+	if (fn == h->alu_rr[ALU_TEST][1])
+		return h->test_jcc_rr[cc];
+	if (fn == h->alu_ri[ALU_TEST][1])
+		return h->test_jcc_ri[cc];
+	return NULL;
+}
+
+static handler_fn *fused_result(const struct int_handlers *h, handler_fn *fn, unsigned int cc)
+{
+	static const enum alu_kind kinds[] = {ALU_ADD, ALU_SUB, ALU_AND};
+	unsigned int slot = (cc & 1) | (cc & 8) >> 2;
+
+	if ((cc & 6) != (cc & 8 ? 0 : 4))
+		return NULL;
+	for (unsigned int n = 0; n < sizeof(kinds) / sizeof(kinds[0]); n++) {
+		if (fn == h->alu_rr[kinds[n]][1])
+			return h->alu_jcc_rr[kinds[n]][slot];
+		if (fn == h->alu_ri[kinds[n]][1])
+			return h->alu_jcc_ri[kinds[n]][slot];
+	}
+	if (fn == h->unary_r[UNARY_INC][1])
+		return h->unary_jcc[UNARY_INC][slot];
+	if (fn == h->unary_r[UNARY_DEC][1])
+		return h->unary_jcc[UNARY_DEC][slot];
+	return NULL;
+}
+
+/* The handler that does the arithmetic of the previous instruction and a branch in one, or NULL;
+ * `*op` is that instruction's op. */
 static handler_fn *fused_handler(struct x86_insn *i, unsigned int cc, struct op **op)
 {
-	static const u8 sizes[] = {0, 2, 3};
+	static const u8 sizes[] = {2, 3, 0};
 	struct block_builder *b = i->b;
+	handler_fn *fused = NULL;
 
 	if (!b->op_count || b->where[b->op_count - 1].insn + 1 != b->insns || i->mode & MODE_TF)
 		return NULL;
-	struct op *prev = *op = &b->ops[b->op_count - 1];
-	for (unsigned int n = 0; n < sizeof(sizes); n++) {
-		const struct int_handlers *h = x86_int(sizes[n]);
-		if (prev->fn == h->alu_rr[ALU_CMP][1])
-			return h->cmp_jcc_rr[cc];
-		if (prev->fn == h->alu_ri[ALU_CMP][1])
-			return h->cmp_jcc_ri[cc];
-		if (prev->fn == h->alu_rr[ALU_TEST][1])
-			return h->test_jcc_rr[cc];
-		if (prev->fn == h->alu_ri[ALU_TEST][1])
-			return h->test_jcc_ri[cc];
+	*op = &b->ops[b->op_count - 1];
+	for (unsigned int n = 0; n < sizeof(sizes) && !fused; n++) {
+		fused = fused_compare(x86_int(sizes[n]), (*op)->fn, cc);
+		if (!fused)
+			fused = fused_result(x86_int(sizes[n]), (*op)->fn, cc);
 	}
-	return NULL;
+	return fused;
 }
 
 static void emit_jcc(struct x86_insn *i)
@@ -878,6 +907,7 @@ static void emit_jcc(struct x86_insn *i)
 	if (fused) {
 		op->fn = fused;
 		op->disp = (s32)op->imm;
+		emit_info(i)->no_flags = NULL;
 		set_branch(i, op, target, 2);
 	} else {
 		set_branch(i, emit(i, x86_jcc[cc]), target, 1);

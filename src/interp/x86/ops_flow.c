@@ -338,12 +338,3 @@ OP(raise)
 	SLOW(x86_raise(CPU, (enum x86_vector)op->a));
 	NEXT;
 }
-
-/* EFLAGS.TF: the instruction before this op is complete; its trap is due. */
-OP(trap)
-{
-	v->pc = op->imm;
-	CPU->dr6_pending |= 1 << 14;
-	__atomic_fetch_or(&v->events, X86_EVENT_TRAP, __ATOMIC_RELAXED);
-	LEAVE;
-}

@@ -27,6 +27,8 @@ struct int_handlers {
 	handler_fn *mov_rr, *mov_ri, *mov_rm[KIND_COUNT], *mov_mr[KIND_COUNT], *mov_mi[KIND_COUNT];
 	handler_fn *xchg_rr, *xchg_mr; /* sg, atomic */
 	handler_fn *cmp_jcc_rr[16], *cmp_jcc_ri[16], *test_jcc_rr[16], *test_jcc_ri[16];
+	/* 32 and 64 bits: arithmetic and a branch on E, NE, S, NS; NULL where there is no such op */
+	handler_fn *alu_jcc_rr[ALU_KINDS][4], *alu_jcc_ri[ALU_KINDS][4], *unary_jcc[UNARY_KINDS][4];
 	/* not for 8 bits */
 	handler_fn *movzx8_rr, *movzx8_rm[KIND_COUNT], *movsx8_rr, *movsx8_rm[KIND_COUNT];
 	handler_fn *movzx16_rr, *movzx16_rm[KIND_COUNT], *movsx16_rr, *movsx16_rm[KIND_COUNT];
@@ -34,7 +36,6 @@ struct int_handlers {
 	handler_fn *imul_rr[2], *imul_rri[2];
 	handler_fn *bit_rr[BIT_KINDS], *bit_ri[BIT_KINDS];
 	handler_fn *bsf, *bsr, *popcnt, *shld_ri, *shrd_ri, *shld_rc, *shrd_rc;
-	handler_fn *jcc_dec; /* unused */
 	/* all sizes, registers only; memory operands go through a temporary */
 	handler_fn *mul, *imul, *div, *idiv, *xadd_rr, *cmpxchg_rr;
 	handler_fn *load_tmp[KIND_COUNT]; /* memory to TMP0 */
@@ -58,7 +59,6 @@ extern handler_fn *const x86_push_r[STACK_KINDS], *const x86_push_i[STACK_KINDS]
 	*const x86_call_r[STACK_KINDS], *const x86_leave[STACK_KINDS];
 extern handler_fn *const x86_jcc[16], *const x86_setcc[16], *const x86_loop[4];
 handler_fn x86_op_jmp, x86_op_jmp_r, x86_op_next_block, x86_op_call_helper,
-	x86_op_call_helper_jump, x86_op_leave_at, x86_op_raise, x86_op_store_tmp8, x86_op_nop,
-	x86_op_align_check, x86_op_breakpoint_check, x86_op_trap;
+	x86_op_call_helper_jump, x86_op_leave_at, x86_op_raise, x86_op_nop;
 
 #endif

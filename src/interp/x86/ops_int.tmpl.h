@@ -180,6 +180,39 @@ FOR_EACH_ALU(ALU_BOTH)
 FOR_EACH_CC(CMP_JCC)
 #endif
 
+/* --- arithmetic and branch on its result --- */
+
+/* The conditions that the result alone decides: E, NE, S, NS. */
+static ALWAYS_INLINE bool result_is(unsigned int cc, UINT d)
+{
+	bool yes = cc >> 1 == 2 ? d == 0 : (SINT)d < 0;
+	return yes != (cc & 1);
+}
+
+#if BITS >= 32
+#define ALU_JCC(name, kind, cc)                                                                    \
+	OPN(name##_jcc_rr_##cc##_)                                                                 \
+	{                                                                                          \
+		UINT d = alu(REGS, kind, RX(op->a), RX(op->b), true);                              \
+		WX(op->a, d);                                                                      \
+		if (result_is(cc, d))                                                              \
+			BRANCH_TAKEN;                                                              \
+		NEXT;                                                                              \
+	}                                                                                          \
+	OPN(name##_jcc_ri_##cc##_)                                                                 \
+	{                                                                                          \
+		UINT d = alu(REGS, kind, RX(op->a), (UINT)op->disp, true);                         \
+		WX(op->a, d);                                                                      \
+		if (result_is(cc, d))                                                              \
+			BRANCH_TAKEN;                                                              \
+		NEXT;                                                                              \
+	}
+#define ALU_JCC_ALL(name, kind)                                                                    \
+	ALU_JCC(name, kind, 4) ALU_JCC(name, kind, 5) ALU_JCC(name, kind, 8) ALU_JCC(name, kind, 9)
+#define FOR_EACH_ALU_JCC(X) X(add, ALU_ADD) X(sub, ALU_SUB) X(and, ALU_AND)
+FOR_EACH_ALU_JCC(ALU_JCC_ALL)
+#endif
+
 /* --- INC, DEC, NOT, NEG --- */
 
 static ALWAYS_INLINE UINT unary(struct x86_regs *regs, enum unary_kind kind, UINT a, bool flags)
@@ -224,10 +257,26 @@ static ALWAYS_INLINE UINT unary(struct x86_regs *regs, enum unary_kind kind, UIN
 			unary(REGS, kind, m, true);                                                \
 		NEXT;                                                                              \
 	}
+#define UNARY_JCC(name, kind, cc)                                                                  \
+	OPN(name##_jcc_##cc##_)                                                                    \
+	{                                                                                          \
+		UINT d = unary(REGS, kind, RX(op->a), true);                                       \
+		WX(op->a, d);                                                                      \
+		if (result_is(cc, d))                                                              \
+			BRANCH_TAKEN;                                                              \
+		NEXT;                                                                              \
+	}
+#define UNARY_JCC_ALL(name, kind)                                                                  \
+	UNARY_JCC(name, kind, 4) UNARY_JCC(name, kind, 5)                                          \
+	UNARY_JCC(name, kind, 8) UNARY_JCC(name, kind, 9)
+#define FOR_EACH_UNARY_JCC(X) X(inc, UNARY_INC) X(dec, UNARY_DEC)
 #define UNARY_BOTH(name, kind) UNARY_FORMS(name, kind, 0) UNARY_FORMS(name, kind, 1)
 #define FOR_EACH_UNARY(X)                                                                          \
 	X(inc, UNARY_INC) X(dec, UNARY_DEC) X(not, UNARY_NOT) X(neg, UNARY_NEG)
 FOR_EACH_UNARY(UNARY_BOTH)
+#if BITS >= 32
+FOR_EACH_UNARY_JCC(UNARY_JCC_ALL)
+#endif
 
 /* --- shifts and rotates --- */
 
@@ -847,6 +896,12 @@ const struct int_handlers SIZED(x86_int) = {
 	FOR_EACH_BIT(BIT_ENTRY)
 #endif
 #if BITS >= 32
+#define JCC_SLOTS(name) {H(name##4_), H(name##5_), H(name##8_), H(name##9_)}
+#define ALU_JCC_ENTRY(name, kind)                                                                  \
+	.alu_jcc_rr[kind] = JCC_SLOTS(name##_jcc_rr_), .alu_jcc_ri[kind] = JCC_SLOTS(name##_jcc_ri_),
+	FOR_EACH_ALU_JCC(ALU_JCC_ENTRY)
+#define UNARY_JCC_ENTRY(name, kind) .unary_jcc[kind] = JCC_SLOTS(name##_jcc_),
+	FOR_EACH_UNARY_JCC(UNARY_JCC_ENTRY)
 	.bswap = H(bswap_),
 #endif
 };
