@@ -80,7 +80,7 @@ static uint32_t signature(struct x86_cpu *c)
 void x86_cpu_reset(struct x86_cpu *c, bool init)
 {
 	c->delivering = c->exc_double = c->ext_event = c->shutdown = false;
-	c->nmi_blocked = c->inhibit_ss = false;
+	c->nmi_blocked = c->inhibit_ss = c->hlt = false;
 	c->inhibit_pc = INHIBIT_NONE;
 	if (!init || c->smm)
 		x86_smm_reset(c);
@@ -97,7 +97,7 @@ void x86_cpu_reset(struct x86_cpu *c, bool init)
 	c->v.op = NULL;
 	c->v.cpu.halted = !c->bsp;
 	/* INTR is a level: it is what the controller drives it to. */
-	uint32_t keep = init ? X86_EVENT_INTR | X86_EVENT_NMI | X86_EVENT_SMI : 0;
+	uint32_t keep = init ? X86_EVENT_INTR | X86_EVENT_NMI | X86_EVENT_SMI | X86_EVENT_SIPI : 0;
 	__atomic_fetch_and(&c->v.events, keep, __ATOMIC_SEQ_CST);
 	if (!c->bsp)
 		x86_event_set(c, X86_EVENT_WAIT_SIPI);

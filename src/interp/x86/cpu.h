@@ -179,6 +179,7 @@ struct x86_cpu {
 	uint64_t inhibit_pc;
 	bool inhibit_ss;
 	bool ext_event;	     /* what is delivered came from outside or is an exception: EXT is set */
+	bool hlt;	     /* an interrupt will find it in HLT; v.cpu.halted is clear by then */
 	bool shutdown;	     /* after a triple fault: only INIT, SMI and NMI get it out */
 	bool nmi_blocked, smm, bsp, sipi_ready;
 	uint8_t sipi_vector;

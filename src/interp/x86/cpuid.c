@@ -2,6 +2,7 @@
 #include "interp/x86/model.h"
 
 #include "base/bytes.h"
+#include "interp/x86/system.h"
 #include "vm/machine.h"
 
 #include <string.h>
@@ -157,6 +158,11 @@ static void brand(const struct x86_model *m, unsigned int part, uint32_t out[4])
 static bool is_amd(const struct x86_model *m)
 {
 	return !strcmp(m->vendor, "AuthenticAMD");
+}
+
+bool x86_is_amd(const struct x86_cpu *c)
+{
+	return is_amd(c->model);
 }
 
 static void extended_leaf(struct x86_cpu *c, uint32_t leaf, uint32_t out[4])

@@ -418,17 +418,9 @@ static void emit_lar_lsl(struct x86_insn *i)
 	op->imm = i->is_mem | (u64)i->opsize << 4 | (u64)REG(i->rm) << 8;
 }
 
-static bool vendor_is_amd(const struct x86_insn *i)
-{
-	uint32_t out[4];
-
-	x86_cpuid(i->c, 0, 0, out);
-	return out[1] == 0x68747541; /* "Auth" */
-}
-
 static bool has_syscall(const struct x86_insn *i)
 {
-	return x86_has(i->c, FEAT_8000_0001_EDX, 11) && (is64(i) || vendor_is_amd(i));
+	return x86_has(i->c, FEAT_8000_0001_EDX, 11) && (is64(i) || x86_is_amd(i->c));
 }
 
 static void emit_syscall(struct x86_insn *i)

@@ -286,6 +286,8 @@ static void take_event(struct x86_cpu *c, uint32_t due)
 		event_machine_check(c);
 	else
 		event_interrupt(c);
+	if (!(due & X86_EVENT_SMI))
+		c->hlt = false;
 	c->ext_event = false;
 }
 

@@ -133,6 +133,8 @@ static void deliver_task_gate(struct x86_cpu *c, const struct x86_delivery *d, s
 {
 	struct x86_stack st;
 
+	if (d->resume)
+		c->eflags |= FLAG_RF; /* is saved in the old TSS */
 	x86_task_switch_selector(c, gate_selector(gate), TASK_INT, d->return_pc);
 	if (!d->has_error)
 		return;

@@ -248,7 +248,7 @@ static bool constant_read(const struct x86_cpu *c, uint32_t msr, uint64_t *value
 /* AMD's chipset and workaround registers: zero, writes ignored. */
 static bool is_k8(const struct x86_cpu *c, uint32_t msr)
 {
-	return msr >= MSR_K8_FIRST && msr <= MSR_K8_LAST && x86_has(c, FEAT_8000_0001_EDX, 22);
+	return msr >= MSR_K8_FIRST && msr <= MSR_K8_LAST && x86_is_amd(c);
 }
 
 static uint64_t *bank_find(struct x86_cpu *c, uint32_t msr)

@@ -47,16 +47,12 @@ static uint32_t attr_pack(const struct x86_seg *seg)
 
 static void save32(struct x86_cpu *c)
 {
-	static const uint16_t regs[8] = {0x7fd0, 0x7fd4, 0x7fd8, 0x7fdc,
-					 0x7fe0, 0x7fe4, 0x7fe8, 0x7fec};
-
 	put(c, 0x7ffc, 4, c->cr0);
 	put(c, 0x7ff8, 4, c->cr3);
 	put(c, 0x7ff4, 4, x86_flags_get(c));
 	put(c, 0x7ff0, 4, c->v.pc);
-	/* EDI is lowest: registers stand in reverse order. */
 	for (unsigned int i = 0; i < 8; i++)
-		put(c, regs[7 - i], 4, c->r.r[i]);
+		put(c, 0x7fd0 + 4 * i, 4, c->r.r[i]);
 	put(c, 0x7fcc, 4, c->dr[6]);
 	put(c, 0x7fc8, 4, c->dr[7]);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(map32); i++) {
@@ -73,7 +69,7 @@ static void save32(struct x86_cpu *c)
 	put(c, 0x7f14, 4, c->cr4);
 	put(c, 0x7efc, 4, REVISION_BASE_RELOCATION);
 	put(c, 0x7ef8, 4, c->smbase);
-	put(c, 0x7f02, 2, c->v.cpu.halted);
+	put(c, 0x7f02, 2, c->hlt);
 }
 
 static void restore_seg(struct x86_cpu *c, enum x86_seg_name s, uint16_t selector, uint64_t base,
@@ -102,7 +98,7 @@ static void restore32(struct x86_cpu *c)
 	c->cr4 = get(c, 0x7f14, 4);
 	c->v.pc = get(c, 0x7ff0, 4);
 	for (unsigned int i = 0; i < 8; i++)
-		c->r.r[i] = get(c, 0x7fec - 4 * i, 4);
+		c->r.r[i] = get(c, 0x7fd0 + 4 * i, 4);
 	c->dr[6] = get(c, 0x7fcc, 4);
 	c->dr[7] = get(c, 0x7fc8, 4);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(map32); i++)
@@ -115,7 +111,7 @@ static void restore32(struct x86_cpu *c)
 	c->idt.base = get(c, 0x7f58, 4);
 	c->idt.limit = (uint32_t)get(c, 0x7f54, 4);
 	restore_flags(c, (uint32_t)get(c, 0x7ff4, 4));
-	c->v.cpu.halted = get(c, 0x7f02, 2) & 1;
+	c->hlt = c->v.cpu.halted = get(c, 0x7f02, 2) & 1;
 	if (get(c, 0x7efc, 4) & REVISION_BASE_RELOCATION)
 		c->smbase = (uint32_t)get(c, 0x7ef8, 4);
 }
@@ -147,7 +143,7 @@ static void save64(struct x86_cpu *c)
 	put(c, 0x7e68, 8, c->gdt.base);
 	put(c, 0x7e84, 4, c->idt.limit);
 	put(c, 0x7e88, 8, c->idt.base);
-	put(c, 0x7ec8, 1, c->v.cpu.halted);
+	put(c, 0x7ec8, 1, c->hlt);
 	put(c, 0x7ed0, 8, c->efer);
 	put(c, 0x7efc, 4, REVISION_BASE_RELOCATION | 0x64);
 	put(c, 0x7f00, 4, c->smbase);
@@ -185,7 +181,7 @@ static void restore64(struct x86_cpu *c)
 	c->v.pc = get(c, 0x7f78, 8);
 	for (unsigned int i = 0; i < 16; i++)
 		c->r.r[i] = get(c, 0x7ff8 - 8 * i, 8);
-	c->v.cpu.halted = get(c, 0x7ec8, 1) & 1;
+	c->hlt = c->v.cpu.halted = get(c, 0x7ec8, 1) & 1;
 	if (get(c, 0x7efc, 4) & REVISION_BASE_RELOCATION)
 		c->smbase = (uint32_t)get(c, 0x7f00, 4);
 }
@@ -240,7 +236,7 @@ void x86_smm_enter(struct x86_cpu *c)
 		save64(c);
 	else
 		save32(c);
-	c->v.cpu.halted = false;
+	c->hlt = c->v.cpu.halted = false;
 	c->efer = 0;
 	c->cr0 &= ~(uint64_t)(CR0_PE | CR0_EM | CR0_TS | CR0_PG);
 	c->cr4 = 0;

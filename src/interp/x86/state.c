@@ -60,6 +60,7 @@ const struct field x86_state[] = {
 	F_BOOL(C, ignne),
 	F_U64(C, inhibit_pc),
 	F_BOOL(C, inhibit_ss),
+	F_BOOL(C, hlt),
 	F_BOOL(C, shutdown),
 	F_BOOL(C, nmi_blocked),
 	F_BOOL(C, smm),

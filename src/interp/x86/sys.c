@@ -92,7 +92,7 @@ void x86_hlt(struct x86_cpu *c, const struct op *op)
 {
 	c->v.pc = op->imm;
 	c->inhibit_pc = INHIBIT_NONE;
-	c->v.cpu.halted = true;
+	c->hlt = c->v.cpu.halted = true;
 }
 
 /* --- software interrupts --- */

@@ -266,6 +266,7 @@ bool x86_pdptes_read(struct x86_cpu *c, uint64_t cr3, uint64_t pdpte[4]);
 /* Leaves SMM without RSM. */
 void x86_smm_reset(struct x86_cpu *c);
 void x86_smm_switch(struct x86_cpu *c, bool smm); /* the memory that is seen; flushes nothing */
+bool x86_is_amd(const struct x86_cpu *c); /* by the vendor that CPUID shows */
 void x86_set_a20(struct x86_cpu *c, bool on);
 void x86_cpu_dump(struct cpu *cpu, FILE *out);
 extern const struct cpu_register x86_registers[];
