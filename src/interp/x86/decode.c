@@ -369,7 +369,13 @@ static x86_emit_fn *lookup(const struct x86_insn *i, unsigned int *encoding)
 /* Drops what the current instruction has emitted. */
 static void unemit(struct x86_insn *i, unsigned int first_op)
 {
-	i->b->op_count = first_op;
+	struct block_builder *b = i->b;
+
+	b->op_count = first_op;
+	if (first_op) {
+		b->ops[first_op - 1] = i->before;
+		b->info[first_op - 1] = i->before_info;
+	}
 	i->end = false;
 }
 
@@ -432,6 +438,10 @@ static void start_insn(struct x86_insn *i, struct x86_cpu *c, struct block_build
 	*i = (struct x86_insn){.c = c, .b = b, .mode = b->mode, .pos = b->size, .seg = -1};
 	i->base = i->index = REG_ZERO;
 	b->insn_offset = b->size;
+	if (b->op_count) {
+		i->before = b->ops[b->op_count - 1];
+		i->before_info = b->info[b->op_count - 1];
+	}
 }
 
 void x86_decode(struct vcpu *v, struct block_builder *b)

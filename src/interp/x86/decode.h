@@ -14,6 +14,9 @@
 enum x86_ea_kind { KIND_f64, KIND_f32, KIND_sg, KIND_abs, KIND_COUNT };
 
 struct x86_insn {
+	/* the op before this instruction, which a fusing branch changes */
+	struct op before;
+	struct op_info before_info;
 	struct x86_cpu *c;
 	struct block_builder *b;
 	u32 mode;	     /* of the block */
