@@ -7,6 +7,8 @@ static const struct image_driver *const drivers[] = {
 	&qcow2_driver,
 	&file_driver,
 	&host_device_driver,
+	&nbd_driver,
+	&nbd_unix_driver,
 };
 
 const struct image_driver *image_driver_at(unsigned int i)

@@ -5,6 +5,6 @@
 #include "storage/image.h"
 
 extern const struct image_driver file_driver, host_device_driver, raw_driver;
-extern const struct image_driver qcow2_driver;
+extern const struct image_driver qcow2_driver, nbd_driver, nbd_unix_driver;
 
 #endif
