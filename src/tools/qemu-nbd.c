@@ -456,7 +456,8 @@ static struct error *run(struct server *s)
 	if (err)
 		return err;
 	s->export.readonly = a->readonly || (s->export.image->readonly);
-	s->export.shared = a->shared != 1;
+	/* Two clients that each want several of few connections would wait for each other. */
+	s->export.shared = a->shared == 0 || a->shared >= 8;
 	s->export.name = a->name ? a->name : "";
 	s->export.description = a->description ? a->description : "";
 	if (a->connect_device)
