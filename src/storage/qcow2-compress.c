@@ -24,7 +24,7 @@ static int inflate_cluster(const void *in, size_t in_len, void *out, size_t out_
 	return (result == Z_STREAM_END || result == Z_BUF_ERROR) && z.avail_out == 0 ? 0 : EIO;
 }
 
-static size_t deflate_cluster(const void *in, size_t len, void *out)
+size_t zlib_compress_cluster(const void *in, size_t len, void *out)
 {
 	z_stream z = {.next_in = (Bytef *)(uintptr_t)in,
 		      .avail_in = (uInt)len,
@@ -74,5 +74,5 @@ size_t qcow2_compress(struct image *img, const void *in, size_t len, void *out)
 		return ZSTD_isError(n) ? 0 : n;
 	}
 #endif
-	return deflate_cluster(in, len, out);
+	return zlib_compress_cluster(in, len, out);
 }

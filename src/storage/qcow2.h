@@ -204,6 +204,8 @@ int qcow2_map_range(struct image *img, uint64_t offset, uint64_t len, struct ima
 int qcow2_write_packed(struct image *img, uint64_t offset, const void *packed, size_t size);
 /* `kind` is the header's compression type. */
 int qcow2_decompress(uint32_t kind, const void *in, size_t in_len, void *out, size_t out_len);
+/* Raw deflate as qcow and qcow2 use it; 0 where the result is not smaller. */
+size_t zlib_compress_cluster(const void *in, size_t len, void *out);
 size_t qcow2_compress(struct image *img, const void *in, size_t len, void *out);
 int qcow2_grow_l1(struct image *img, uint64_t entries);
 
