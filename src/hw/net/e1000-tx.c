@@ -6,6 +6,9 @@
 #include "base/log.h"
 #include "hw/net/offload.h"
 
+/* What one run of the transmitter may do before others get their turn. */
+enum { RUN_DESCRIPTORS = 1024, RUN_BYTES = 4 << 20 };
+
 static void read_context(struct e1000 *s, const uint8_t *d)
 {
 	struct e1000_context c = {
@@ -95,6 +98,7 @@ static void gather(struct e1000 *s, uint64_t addr, uint32_t len)
 	}
 	pci_dma_read(&s->pci, addr, s->tx_frame + s->tx_len, len);
 	s->tx_len += len;
+	s->tx_work += len;
 }
 
 /* A legacy descriptor's checksum: from CSS to the end, at CSO. */
@@ -159,13 +163,23 @@ void e1000_transmit(struct e1000 *s)
 		return;
 	}
 	s->transmitting = true;
-	/* TDT cannot move in here, so this ends after one round at most. */
-	while (E1000_REG(s, TDH) != E1000_REG(s, TDT)) {
+	s->tx_work = 0;
+	for (unsigned int n = 0; E1000_REG(s, TDH) != E1000_REG(s, TDT); n++) {
+		if (n == RUN_DESCRIPTORS || s->tx_work >= RUN_BYTES) {
+			timer_set(&s->more, clock_now(CLOCK_VIRTUAL));
+			break;
+		}
 		causes |= one_descriptor(s, base + E1000_REG(s, TDH) * (uint64_t)DESCRIPTOR);
 		E1000_REG(s, TDH) = (E1000_REG(s, TDH) + 1) % entries;
-		causes |= ICR_TXQE;
 	}
+	if (E1000_REG(s, TDH) == E1000_REG(s, TDT))
+		causes |= ICR_TXQE;
 	s->transmitting = false;
 	if (causes)
 		e1000_raise(s, causes);
+}
+
+void e1000_transmit_more(void *opaque)
+{
+	e1000_transmit(opaque);
 }

@@ -205,6 +205,7 @@ static void eeprom_fill(struct e1000 *s)
 static void chip_reset(struct e1000 *s)
 {
 	timer_cancel(&s->mitigation);
+	timer_cancel(&s->more);
 	memset(s->reg, 0, sizeof(s->reg));
 	memcpy(s->phy, phy_reset_values, sizeof(s->phy));
 	E1000_REG(s, CTRL) = CTRL_FD | CTRL_ASDE | CTRL_SLU | CTRL_SPEED_1000;
@@ -356,6 +357,7 @@ static struct error *e1000_init(struct device *dev)
 	if (err)
 		return err;
 	timer_init(&s->mitigation, CLOCK_VIRTUAL, mitigation_over, s);
+	timer_init(&s->more, CLOCK_VIRTUAL, e1000_transmit_more, s);
 	eeprom_fill(s);
 	region_init_io(&s->mmio, "e1000", MMIO_SIZE, &mmio_ops, s);
 	region_init_io(&s->io, "e1000-io", IO_SIZE, &io_ops, s);
@@ -379,6 +381,7 @@ static void e1000_exit(struct device *dev)
 	struct e1000 *s = (struct e1000 *)dev;
 
 	timer_cancel(&s->mitigation);
+	timer_cancel(&s->more);
 	net_port_free(s->nic.port);
 }
 
@@ -412,6 +415,7 @@ static const struct field state[] = {
 	F_ARRAY(struct e1000, phy),
 	F_STRUCT(struct e1000, eeprom, eeprom93_fields),
 	F_TIMER(struct e1000, mitigation),
+	F_TIMER(struct e1000, more),
 	F_U32(struct e1000, io_address),
 	F_STRUCT(struct e1000, context, context_fields),
 	F_STRUCT(struct e1000, tso, context_fields),

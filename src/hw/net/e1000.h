@@ -32,6 +32,8 @@ struct e1000 {
 	bool tx_started, irq_high;
 	/* not saved */
 	bool transmitting;
+	uint32_t tx_work;  /* bytes of this run of the transmitter */
+	struct timer more; /* the rest of a ring that is too much for one run */
 	struct region mmio, io;
 };
 
@@ -43,6 +45,7 @@ void e1000_count(struct e1000 *s, unsigned int counter);
 void e1000_count_octets(struct e1000 *s, unsigned int counter_low, size_t octets);
 /* e1000-tx.c */
 void e1000_transmit(struct e1000 *s);
+void e1000_transmit_more(void *opaque);
 /* e1000-rx.c */
 bool e1000_can_receive(void *opaque);
 bool e1000_receive(void *opaque, const uint8_t *frame, size_t len);

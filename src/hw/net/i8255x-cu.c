@@ -27,8 +27,9 @@ enum {
 	ACTION_DIAGNOSE,
 
 	TBD_EL = 0x10000,
-	/* A list without an end is followed so far and no farther. */
-	BLOCKS_MAX = 4096,
+	/* What one run may do before others get their turn: a list need not have an end. */
+	RUN_BLOCKS = 512,
+	RUN_BYTES = 4 << 20,
 	BUFFERS_MAX = 256,
 	DUMP_COMPLETE = 0xa005,
 	DUMP_RESET_COMPLETE = 0xa007,
@@ -79,6 +80,7 @@ static void gather(struct i8255x *s, struct gathered *g, uint32_t addr, uint32_t
 	len = len > sizeof(g->data) - g->len ? (uint32_t)sizeof(g->data) - g->len : len;
 	pci_dma_read(&s->pci, addr, g->data + g->len, len);
 	g->len += len;
+	s->work += len;
 }
 
 /* Follows up to `count` buffer descriptors; true where the last one was marked so. */
@@ -192,12 +194,18 @@ void i8255x_cu_run(struct i8255x *s)
 	if (s->running)
 		return;
 	s->running = true;
+	s->work = 0;
 	unsigned int blocks = 0;
 	while (s->cu == CU_ACTIVE && one_block(s)) {
-		if (++blocks == BLOCKS_MAX) {
-			log_printf(LOG_GUEST_ERRORS, "i8255x: a command list without an end\n");
-			s->cu = CU_IDLE;
+		if (++blocks >= RUN_BLOCKS || s->work >= RUN_BYTES) {
+			timer_set(&s->more, clock_now(CLOCK_VIRTUAL));
+			break;
 		}
 	}
 	s->running = false;
+}
+
+void i8255x_cu_more(void *opaque)
+{
+	i8255x_cu_run(opaque);
 }

@@ -93,6 +93,7 @@ static void phy_reset(struct i8255x *s)
 /* PORT's selective reset: both units become idle, the configuration stays. */
 static void units_reset(struct i8255x *s)
 {
+	timer_cancel(&s->more);
 	s->cu = CU_IDLE;
 	s->ru = RU_IDLE;
 	s->csr[SCB_ACK] = 0;
@@ -305,6 +306,7 @@ static struct error *i8255x_init(struct device *dev)
 
 	if (err)
 		return err;
+	timer_init(&s->more, CLOCK_VIRTUAL, i8255x_cu_more, s);
 	eeprom_fill(s);
 	region_init_io(&s->mmio, "i8255x", MMIO_SIZE, &register_ops, s);
 	region_init_io(&s->io, "i8255x-io", CSR_SIZE, &register_ops, s);
@@ -326,7 +328,10 @@ static void i8255x_reset(struct device *dev)
 
 static void i8255x_exit(struct device *dev)
 {
-	net_port_free(((struct i8255x *)dev)->nic.port);
+	struct i8255x *s = (struct i8255x *)dev;
+
+	timer_cancel(&s->more);
+	net_port_free(s->nic.port);
 }
 
 static struct error *i8255x_post_load(struct device *dev)
@@ -341,23 +346,15 @@ static struct error *i8255x_post_load(struct device *dev)
 static const struct prop props[] = {NIC_PROPS(struct i8255x, nic), PROP_END};
 
 static const struct field state[] = {
-	F_PCI(struct i8255x, pci),
-	F_BYTES(struct i8255x, csr),
-	F_ARRAY(struct i8255x, phy),
-	F_STRUCT(struct i8255x, eeprom, eeprom93_fields),
-	F_U8(struct i8255x, cu),
-	F_U8(struct i8255x, ru),
-	F_U32(struct i8255x, cu_base),
-	F_U32(struct i8255x, cu_offset),
-	F_U32(struct i8255x, ru_base),
-	F_U32(struct i8255x, ru_offset),
-	F_U32(struct i8255x, counters_at),
-	F_BYTES(struct i8255x, config),
-	F_BYTES(struct i8255x, address),
-	F_U64(struct i8255x, multicast),
-	F_ARRAY(struct i8255x, counters),
-	F_INT(struct i8255x, irq_level),
-	FIELD_END,
+	F_PCI(struct i8255x, pci),	 F_BYTES(struct i8255x, csr),
+	F_ARRAY(struct i8255x, phy),	 F_STRUCT(struct i8255x, eeprom, eeprom93_fields),
+	F_U8(struct i8255x, cu),	 F_U8(struct i8255x, ru),
+	F_TIMER(struct i8255x, more),	 F_U32(struct i8255x, cu_base),
+	F_U32(struct i8255x, cu_offset), F_U32(struct i8255x, ru_base),
+	F_U32(struct i8255x, ru_offset), F_U32(struct i8255x, counters_at),
+	F_BYTES(struct i8255x, config),	 F_BYTES(struct i8255x, address),
+	F_U64(struct i8255x, multicast), F_ARRAY(struct i8255x, counters),
+	F_INT(struct i8255x, irq_level), FIELD_END,
 };
 
 #define MODEL(ident, name_, help_, device_, revision_)                                \

@@ -51,6 +51,8 @@ struct i8255x {
 	int irq_level;
 	/* not saved */
 	bool running;
+	uint32_t work;	   /* bytes of this run of the command unit */
+	struct timer more; /* the rest of a list that is too much for one run */
 	struct region mmio, io, flash;
 };
 
@@ -58,6 +60,7 @@ struct i8255x {
 void i8255x_raise(struct i8255x *s, uint8_t causes);
 /* i8255x-cu.c */
 void i8255x_cu_run(struct i8255x *s);
+void i8255x_cu_more(void *opaque);
 void i8255x_dump_counters(struct i8255x *s, bool reset);
 void i8255x_config_default(struct i8255x *s);
 /* i8255x-ru.c */
