@@ -141,9 +141,14 @@ static const char *const levels[] = {"|", "^", "&", "<>", "+-", "*/%"};
 
 static char take_operator(struct parser *s, unsigned int level)
 {
+	bool after_blank = *s->p == ' ' || *s->p == '\t' || s->p[-1] == ' ' || s->p[-1] == '\t';
+
 	skip_blanks(s);
 	char c = *s->p;
 	if (!c || !strchr(levels[level], c))
+		return 0;
+	/* "256 /tmp/file" are two arguments, "256 / 2" and "256/2" are one */
+	if (c == '/' && after_blank && !g_ascii_isspace(s->p[1]))
 		return 0;
 	if (c == '<' || c == '>') {
 		if (s->p[1] != c)

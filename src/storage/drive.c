@@ -3,6 +3,7 @@
 #include "storage/image.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 static struct drive *drives; /* in the order of their definition */
@@ -105,9 +106,30 @@ static struct error *open_image(const struct drive *d, const char *file, const c
 	return NULL;
 }
 
+/* What is no disk at all: an image without a whole sector. A raw one shows its last sector padded,
+ * so its file is asked. */
+static struct error *check_disk(struct drive *d)
+{
+	const struct image *image = block_image(d->block);
+	bool raw = strcmp(image->driver->name, "raw") == 0 && image->file;
+	uint64_t size = raw ? image->file->size : image->size;
+
+	if (d->media != MEDIA_DISK || size >= 512)
+		return NULL;
+	block_free(d->block);
+	d->block = NULL;
+	return error_new("'%s' has %" PRIu64 " bytes; a disk has at least one sector of 512",
+			 d->file, size);
+}
+
 struct error *drive_open(struct drive *d)
 {
-	return d->file ? open_image(d, d->file, d->format, &d->block) : NULL;
+	struct error *err;
+
+	if (!d->file)
+		return NULL;
+	err = open_image(d, d->file, d->format, &d->block);
+	return err ? err : check_disk(d);
 }
 
 static void medium_changed(struct drive *d)

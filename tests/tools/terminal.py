@@ -131,6 +131,36 @@ class Process(unittest.TestCase):
             time.sleep(0.05)
         self.assertFalse(os.path.exists(pidfile))
 
+    def test_guest_seen_from_a_script(self):
+        """Pictures, keys, memory and stopping of a running guest, by one-shot commands."""
+        sock, picture, memory = self.path("mon"), self.path("screen.ppm"), self.path("memory")
+        with harness.Emulator("qemu-system-i386",
+                              ["-net", "none", "-display", "none", "-no-shutdown",
+                               "-monitor", f"unix:{sock},server,nowait"]) as vm:
+            self.wait_for(sock)
+            time.sleep(2)
+            self.monitor(sock, "sendkey ctrl-alt-f1", "sendkey a 200", "mouse_move 3 -4",
+                         "mouse_button 1", "mouse_button 0", f"screendump {picture}",
+                         f"memsave 0x400 256 {memory}", "log guest_errors", "log none",
+                         "singlestep", "singlestep off", "nmi 0", "system_powerdown")
+            with open(picture, "rb") as f:
+                self.assertTrue(f.read(2) == b"P6")
+            self.assertEqual(os.path.getsize(memory), 256)
+            self.assertIn("running", self.monitor(sock, "info status"))
+            self.assertIn("VM status: paused", self.monitor(sock, "stop", "info status"))
+            before = self.monitor(sock, "info registers")
+            time.sleep(0.2)
+            self.assertEqual(before, self.monitor(sock, "info registers"))
+            self.assertIn("running", self.monitor(sock, "cont", "info status"))
+            self.assertIn("running", self.monitor(sock, "system_reset", "info status"))
+            answer = self.monitor(sock, "info pci", "info pic", "info qtree", "info mtree",
+                                  "info block", "info chardev", "info mice", "sum 0xf0000 65536",
+                                  "x/4i 0xfffffff0", "xp/8xw 0xffff0")
+            for text in ("PCI", "ide1-cd0", "serial0", "isa-pit", "pci"):
+                self.assertIn(text, answer)
+            self.monitor(sock, "quit")
+            self.assertEqual(vm.wait(20), 0)
+
     def test_daemon_reports_failure(self):
         with harness.Emulator("qemu-system-i386", ["-display", "none", "-daemonize", "-hda",
                                                    "/nosuch/disk"]) as vm:
