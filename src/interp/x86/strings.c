@@ -18,7 +18,19 @@
 
 u64 x86_string_count(struct x86_cpu *c, const struct op *op)
 {
-	return REP(op) ? c->r.r[RCX] & ea_mask(S_ASIZE(op->s)) : 1;
+	if (!REP(op))
+		return 1;
+	if (S_ASIZE(op->s) == 2)
+		c->r.r[RCX] = (u32)c->r.r[RCX];
+	return c->r.r[RCX] & ea_mask(S_ASIZE(op->s));
+}
+
+/* REP MOVS and STOS with 32-bit addresses cut their registers (all REP: the count, above) even if
+ * nothing is moved or the first element faults; so do Intel's processors. */
+static void cut_index(struct x86_cpu *c, const struct op *op, enum x86_gpr reg)
+{
+	if (REP(op) && S_ASIZE(op->s) == 2)
+		c->r.r[reg] = (u32)c->r.r[reg];
 }
 
 static void index_write(struct x86_cpu *c, const struct op *op, enum x86_gpr reg, u64 value)
@@ -125,11 +137,13 @@ void x86_movs(struct x86_cpu *c, const struct op *op)
 	enum x86_seg_name seg = (enum x86_seg_name)S_SEG(op->s);
 	u64 count = x86_string_count(c, op);
 
+	cut_index(c, op, RSI);
+	cut_index(c, op, RDI);
 	while (count) {
 		u64 n = MIN(count, RUN_MAX);
-		u8 *to = run_host(c, op, ES, RDI, true, &n);
-		u8 *from = to ? run_host(c, op, seg, RSI, false, &n) : NULL;
-		if (from) {
+		u8 *from = run_host(c, op, seg, RSI, false, &n);
+		u8 *to = from ? run_host(c, op, ES, RDI, true, &n) : NULL;
+		if (to) {
 			copy_run(to, from, n << LOG2(op), 1u << LOG2(op));
 		} else {
 			n = 1;
@@ -166,6 +180,7 @@ void x86_stos(struct x86_cpu *c, const struct op *op)
 {
 	u64 count = x86_string_count(c, op);
 
+	cut_index(c, op, RDI);
 	while (count) {
 		u64 n = MIN(count, RUN_MAX);
 		u8 *to = run_host(c, op, ES, RDI, true, &n);
@@ -208,27 +223,31 @@ static void compare(struct x86_cpu *c, unsigned int log2, u64 a, u64 b)
 }
 
 /* True where REPE or REPNE ends after a compare. */
-static bool stops(struct x86_cpu *c, const struct op *op)
+static bool stops(const struct op *op, bool equal)
 {
-	return REP(op) && (c->r.cc_dst == 0) != (REP(op) == REP_E);
+	return REP(op) && equal != (REP(op) == REP_E);
 }
+
+/* CMPS and SCAS set the flags when they end: after a fault on the way they are as they were. */
 
 void x86_cmps(struct x86_cpu *c, const struct op *op)
 {
 	enum x86_seg_name seg = (enum x86_seg_name)S_SEG(op->s);
-	u64 count = x86_string_count(c, op);
+	u64 count = x86_string_count(c, op), a, b;
 
-	while (count) {
-		u64 a = load_element(c, op, seg, RSI);
-		u64 b = load_element(c, op, ES, RDI);
-		compare(c, LOG2(op), a, b);
+	if (!count)
+		return;
+	for (;;) {
+		b = load_element(c, op, ES, RDI);
+		a = load_element(c, op, seg, RSI);
 		x86_string_step(c, op, RSI, 1);
 		x86_string_step(c, op, RDI, 1);
 		x86_string_count_set(c, op, --count);
-		if (stops(c, op))
+		if (!count || stops(op, a == b))
 			break;
 		yield_if_asked(c, count);
 	}
+	compare(c, LOG2(op), a, b);
 }
 
 /* Elements of a run up to and with the first one that ends the scan. */
@@ -250,10 +269,13 @@ static u64 scan_run(const u8 *at, u64 value, u64 n, unsigned int log2, bool unti
 
 void x86_scas(struct x86_cpu *c, const struct op *op)
 {
-	u64 count = x86_string_count(c, op);
+	u64 count = x86_string_count(c, op), last;
 
-	while (count) {
-		u64 n = MIN(count, RUN_MAX), last = 0;
+	if (!count)
+		return;
+	for (;;) {
+		u64 n = MIN(count, RUN_MAX);
+		last = 0;
 		u8 *at = REP(op) ? run_host(c, op, ES, RDI, false, &n) : NULL;
 		if (at) {
 			n = scan_run(at, c->r.r[RAX], n, LOG2(op), REP(op) == REP_NE);
@@ -262,12 +284,12 @@ void x86_scas(struct x86_cpu *c, const struct op *op)
 			n = 1;
 			last = load_element(c, op, ES, RDI);
 		}
-		compare(c, LOG2(op), c->r.r[RAX], last);
 		x86_string_step(c, op, RDI, n);
 		count -= n;
 		x86_string_count_set(c, op, count);
-		if (stops(c, op))
+		if (!count || stops(op, cut(c->r.r[RAX], LOG2(op)) == last))
 			break;
 		yield_if_asked(c, count);
 	}
+	compare(c, LOG2(op), c->r.r[RAX], last);
 }
