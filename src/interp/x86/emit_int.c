@@ -22,7 +22,7 @@ static unsigned int insn_size(const struct x86_insn *i)
 static unsigned int stack_size(const struct x86_insn *i)
 {
 	if (i->mode & MODE_64)
-		return i->opsize_prefix ? 1 : 3;
+		return i->opsize_prefix && !(i->rex & 8) ? 1 : 3;
 	return i->opsize;
 }
 
@@ -822,11 +822,24 @@ static void set_branch(struct x86_insn *i, struct op *op, u64 target, unsigned i
 	emit_info(i)->leaves = true;
 }
 
+/* Where the target is beyond the code segment, an op that raises if the branch is taken. */
+static bool emit_beyond(struct x86_insn *i, u64 target, unsigned int kind)
+{
+	if (i->mode & (MODE_64 | MODE_FLAT) || target <= i->c->seg[CS].limit)
+		return false;
+	struct op *op = emit_call(i, x86_branch_beyond);
+	op->a = (u8)kind;
+	op->b = i->asize;
+	return true;
+}
+
 static void emit_jmp(struct x86_insn *i)
 {
 	u64 offset = i->opcode == 0xeb ? insn_imm(i, 0) : insn_imm(i, branch_size(i));
+	u64 target = branch_target(i, offset);
 
-	set_branch(i, emit(i, x86_op_jmp), branch_target(i, offset), 1);
+	if (!emit_beyond(i, target, 16))
+		set_branch(i, emit(i, x86_op_jmp), target, 1);
 	i->end = true;
 }
 
@@ -840,7 +853,6 @@ static void emit_call_rel(struct x86_insn *i)
 	op->a = (u8)log2;
 	op->disp = (s32)(insn_next_pc(i) - target);
 	set_branch(i, op, target, 1);
-	i->end = true;
 }
 
 /* Fused forms of one operand size: that of `fn` and a branch on `cc`, or NULL. */
@@ -902,8 +914,10 @@ static void emit_jcc(struct x86_insn *i)
 	u64 offset = i->map == 0 ? insn_imm(i, 0) : insn_imm(i, branch_size(i));
 	u64 target = branch_target(i, offset);
 	struct op *op;
-	handler_fn *fused = fused_handler(i, cc, &op);
 
+	if (emit_beyond(i, target, cc))
+		return;
+	handler_fn *fused = fused_handler(i, cc, &op);
 	if (fused) {
 		op->fn = fused;
 		op->disp = (s32)op->imm;
@@ -918,8 +932,10 @@ static void emit_jcc(struct x86_insn *i)
 static void emit_loop(struct x86_insn *i)
 {
 	u64 target = branch_target(i, insn_imm(i, 0));
-	struct op *op = emit(i, x86_loop[i->opcode & 3]);
 
+	if (emit_beyond(i, target, 32 + (i->opcode & 3)))
+		return;
+	struct op *op = emit(i, x86_loop[i->opcode & 3]);
 	op->a = i->asize;
 	set_branch(i, op, target, 1);
 }
@@ -973,11 +989,13 @@ static void emit_group5(struct x86_insn *i)
 		i->end = true;
 		break;
 	}
-	case 4:
-		emit(i, x86_op_jmp_r)->a = branch_operand(i, branch_size(i));
+	case 4: {
+		u8 target = branch_operand(i, branch_size(i));
+		emit(i, i->mode & (MODE_64 | MODE_FLAT) ? x86_op_jmp_r : x86_op_jmp_r_sg)->a = target;
 		emit_info(i)->leaves = true;
 		i->end = true;
 		break;
+	}
 	case 3:
 	case 5: x86_emit_far_indirect(i); break;
 	case 6: emit_push_reg(i, load_rm(i, stack_size(i))); break;

@@ -117,6 +117,67 @@ u64 x86_pop(struct x86_cpu *c, unsigned int log2)
 #define MASK_PC_f32(pc) ((u32)(pc))
 #define MASK_PC_sg(pc)	((op->s & 3) == 1 ? (u16)(pc) : (op->s & 3) == 2 ? (u32)(pc) : (pc))
 
+/* Targets of indirect branches are checked before anything changes: canonical, within CS. */
+static NOINLINE void check_pc(struct x86_cpu *c, u64 pc)
+{
+	bool ok = c->v.mode & MODE_64 ? (u64)((s64)pc >> 47) + 1 <= 1 : pc <= c->seg[CS].limit;
+
+	if (!ok)
+		x86_raise_error(c, EXC_GP, 0);
+}
+#define CHECK_PC_f64(pc)                                                                           \
+	do {                                                                                       \
+		if (UNLIKELY((u64)((s64)(pc) >> 47) + 1 > 1))                                      \
+			SLOW(check_pc(CPU, (pc)));                                                 \
+	} while (0)
+#define CHECK_PC_f32(pc) (void)0
+#define CHECK_PC_sg(pc)	 SLOW(check_pc(CPU, (pc)))
+
+/* CALL: the return address has been stored when a bad target is found. */
+#define CALL_f64(value, target)                                                                    \
+	do {                                                                                       \
+		u64 push_ = (value), sp_ = R(64, REG(RSP)) - 8;                                    \
+		STORE(64, sp_, push_);                                                             \
+		CHECK_PC_f64(target);                                                              \
+		W(64, REG(RSP), sp_);                                                              \
+	} while (0)
+#define CALL_f32(value, target) PUSH_f32(value)
+#define CALL_sg(value, target)	SLOW(call_any(CPU, op->s & 3, (value), (target)))
+
+static NOINLINE void call_any(struct x86_cpu *c, unsigned int log2, u64 value, u64 target)
+{
+	u64 sp = c->r.r[RSP];
+
+	push_any(c, log2, value);
+	u64 pushed = c->r.r[RSP];
+	c->r.r[RSP] = sp;
+	check_pc(c, target);
+	c->r.r[RSP] = pushed;
+}
+
+/* RET: the stack pointer moves once the target is known to be good. */
+#define RET_f64(pc)                                                                                \
+	LOAD(64, pc, R(64, REG(RSP)));                                                             \
+	CHECK_PC_f64(pc);                                                                          \
+	W(64, REG(RSP), R(64, REG(RSP)) + 8 + op->imm)
+#define RET_f32(pc)                                                                                \
+	LOAD(32, pc, R(32, REG(RSP)));                                                             \
+	W(32, REG(RSP), R(32, REG(RSP)) + 4 + (u32)op->imm)
+#define RET_sg(pc)                                                                                 \
+	u64 pc;                                                                                    \
+	SLOW(pc = ret_any(CPU, op->s & 3, op->imm))
+
+static NOINLINE u64 ret_any(struct x86_cpu *c, unsigned int log2, u64 release)
+{
+	unsigned int size = 1u << log2;
+	u64 sp = c->r.r[RSP] & sp_mask(c);
+	u64 pc = vcpu_load_slow(&c->v, stack_linear(c, sp, size, false), size, c->v.mmu_mode);
+
+	check_pc(c, pc);
+	sp_set(c, &c->r, (sp + size + release) & sp_mask(c));
+	return pc;
+}
+
 #define STACK_OPS(ea)                                                                              \
 	OP(push_r_##ea)                                                                            \
 	{                                                                                          \
@@ -136,16 +197,14 @@ u64 x86_pop(struct x86_cpu *c, unsigned int log2)
 	}                                                                                          \
 	OP(ret_##ea)                                                                               \
 	{                                                                                          \
-		POP_##ea(pc);                                                                      \
-		if (op->imm)                                                                       \
-			RELEASE_##ea(op->imm);                                                     \
-		JUMP_TO(MASK_PC_##ea(pc));                                                         \
+		RET_##ea(pc);                                                                      \
+		JUMP_TO(pc);                                                                       \
 	}                                                                                          \
 	/* Indirect: `a` is the target, imm the return address. */                                 \
 	OP(call_r_##ea)                                                                            \
 	{                                                                                          \
 		u64 target = MASK_PC_##ea(R(64, op->a));                                           \
-		PUSH_##ea(op->imm);                                                                \
+		CALL_##ea(op->imm, target);                                                        \
 		JUMP_TO(target);                                                                   \
 	}                                                                                          \
 	OP(leave_##ea)                                                                             \
@@ -153,10 +212,6 @@ u64 x86_pop(struct x86_cpu *c, unsigned int log2)
 		LEAVE_##ea;                                                                        \
 		NEXT;                                                                              \
 	}
-
-#define RELEASE_f64(n) W(64, REG(RSP), R(64, REG(RSP)) + (n))
-#define RELEASE_f32(n) W(32, REG(RSP), R(32, REG(RSP)) + (u32)(n))
-#define RELEASE_sg(n)  sp_set(CPU, REGS, (R(64, REG(RSP)) + (n)) & sp_mask(CPU))
 
 #define LEAVE_f64                                                                                  \
 	LOAD(64, frame, R(64, REG(RBP)));                                                          \
@@ -223,10 +278,18 @@ OP(jmp)
 	BRANCH_TAKEN;
 }
 
-/* `a` holds the target, already cut to the code size. */
+/* `a` holds the target, already cut to the code size. jmp_r_sg: code with a limit. */
 OP(jmp_r)
 {
-	JUMP_TO(R(64, op->a));
+	u64 target = R(64, op->a);
+	CHECK_PC_f64(target);
+	JUMP_TO(target);
+}
+OP(jmp_r_sg)
+{
+	u64 target = R(64, op->a);
+	CHECK_PC_sg(target);
+	JUMP_TO(target);
 }
 
 /* The block ends here for a reason of its own (length, page end): falls into the next one. */
@@ -299,6 +362,25 @@ handler_fn *const x86_jcc[16] = {FOR_EACH_CC(JCC_ENTRY)};
 handler_fn *const x86_setcc[16] = {FOR_EACH_CC(SETCC_ENTRY)};
 handler_fn *const x86_loop[4] = {x86_op_loopne, x86_op_loope, x86_op_loop, x86_op_jcxz};
 #endif
+
+/* A direct branch beyond the code segment's limit. a: condition, 16 none, 32-35 LOOPNE .. JCXZ;
+ * b: address size. */
+void x86_branch_beyond(struct x86_cpu *c, const struct op *op)
+{
+	u64 count = (c->r.r[RCX] - (op->a != 35)) & ea_mask(op->b);
+	bool zf = c->r.cc_dst == 0, taken = true;
+
+	if (op->a < 16)
+		taken = x86_cond(&c->r, op->a);
+	else if (op->a == 35)
+		taken = !count;
+	else if (op->a >= 32)
+		taken = count && (op->a == 34 || zf == (op->a == 33));
+	if (taken)
+		x86_raise_error(c, EXC_GP, 0);
+	if (op->a >= 32 && op->a < 35)
+		loop_step(&c->r, op->b);
+}
 
 /* --- the rest of a block's frame --- */
 

@@ -58,7 +58,9 @@ extern handler_fn *const x86_push_r[STACK_KINDS], *const x86_push_i[STACK_KINDS]
 	*const x86_pop_r[STACK_KINDS], *const x86_call[STACK_KINDS], *const x86_ret[STACK_KINDS],
 	*const x86_call_r[STACK_KINDS], *const x86_leave[STACK_KINDS];
 extern handler_fn *const x86_jcc[16], *const x86_setcc[16], *const x86_loop[4];
-handler_fn x86_op_jmp, x86_op_jmp_r, x86_op_next_block, x86_op_call_helper,
+handler_fn x86_op_jmp, x86_op_jmp_r, x86_op_jmp_r_sg, x86_op_next_block, x86_op_call_helper,
 	x86_op_call_helper_jump, x86_op_leave_at, x86_op_raise, x86_op_nop;
+
+x86_helper x86_branch_beyond;
 
 #endif
