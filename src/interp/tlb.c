@@ -308,7 +308,7 @@ uint64_t vcpu_load_slow(struct vcpu *v, uint64_t va, unsigned int size, unsigned
 		value = load_in_page(v, va, size, mode);
 	} else {
 		unsigned int first = GUEST_PAGE_SIZE - (va & ~GUEST_PAGE_MASK);
-		tlb_need(v, va, first, ACCESS_READ, mode);
+		tlb_need(v, va, size, ACCESS_READ, mode);
 		tlb_need(v, va + first, size - first, ACCESS_READ, mode);
 		for (unsigned int i = 0; i < size; i++)
 			value |= load_in_page(v, va + i, 1, mode) << (8 * i);
@@ -326,7 +326,7 @@ void vcpu_store_slow(struct vcpu *v, uint64_t va, unsigned int size, uint64_t va
 		store_in_page(v, va, size, value, mode);
 	} else {
 		unsigned int first = GUEST_PAGE_SIZE - (va & ~GUEST_PAGE_MASK);
-		tlb_need(v, va, first, ACCESS_WRITE, mode);
+		tlb_need(v, va, size, ACCESS_WRITE, mode);
 		tlb_need(v, va + first, size - first, ACCESS_WRITE, mode);
 		for (unsigned int i = 0; i < size; i++)
 			store_in_page(v, va + i, 1, (value >> (8 * i)) & 0xff, mode);

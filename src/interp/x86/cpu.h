@@ -299,6 +299,8 @@ void x86_watch(struct vcpu *v, uint64_t va, unsigned int size, enum mem_access a
 
 /* --- decoder --- */
 void x86_decode(struct vcpu *v, struct block_builder *b);
+/* Whether the current instruction reaches non-canonical address `va` through SS: #SS, not #GP. */
+bool x86_insn_wants_ss(struct x86_cpu *c, uint64_t va);
 
 extern const struct isa x86_isa;
 

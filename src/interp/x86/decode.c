@@ -189,6 +189,7 @@ void emit_exception(struct x86_insn *i, enum x86_vector vector)
 static void mem_default_seg(struct x86_insn *i, enum x86_seg_name seg)
 {
 	i->mem_seg = (u8)(i->seg >= 0 ? i->seg : (s8)seg);
+	i->mem_ss = i->mem_seg == SS;
 	if (i->mode & MODE_64 && i->mem_seg != FS && i->mem_seg != GS)
 		i->mem_seg = SEG_FLAT;
 }
@@ -335,10 +336,14 @@ static void decode_prefixes(struct x86_insn *i)
 {
 	u8 byte = insn_u8(i);
 
-	for (unsigned int n = 0; n < MAX_INSN_SIZE && prefix(i, byte); n++)
-		byte = insn_u8(i);
-	if (i->mode & MODE_64 && (byte & 0xf0) == 0x40) {
-		i->rex = byte;
+	/* REX counts only where it is right before the opcode. */
+	for (unsigned int n = 0; n < MAX_INSN_SIZE; n++) {
+		if (i->mode & MODE_64 && (byte & 0xf0) == 0x40)
+			i->rex = byte;
+		else if (prefix(i, byte))
+			i->rex = 0;
+		else
+			break;
 		byte = insn_u8(i);
 	}
 	set_sizes(i);
@@ -366,6 +371,17 @@ static x86_emit_fn *lookup(const struct x86_insn *i, unsigned int *encoding)
 	return fn;
 }
 
+static void start_insn(struct x86_insn *i, struct x86_cpu *c, struct block_builder *b)
+{
+	*i = (struct x86_insn){.c = c, .b = b, .mode = b->mode, .pos = b->size, .seg = -1};
+	i->base = i->index = REG_ZERO;
+	b->insn_offset = b->size;
+	if (b->op_count) {
+		i->before = b->ops[b->op_count - 1];
+		i->before_info = b->info[b->op_count - 1];
+	}
+}
+
 /* Drops what the current instruction has emitted. */
 static void unemit(struct x86_insn *i, unsigned int first_op)
 {
@@ -383,6 +399,15 @@ static bool beyond_cs_limit(const struct x86_insn *i, u64 pc)
 {
 	return !(i->mode & (MODE_64 | MODE_FLAT)) &&
 	       pc + (i->pos - i->b->insn_offset) - 1 > i->c->seg[CS].limit;
+}
+
+/* The missing bytes lie beyond the limit: that is what the processor finds first. */
+static bool missing_beyond_cs_limit(const struct x86_insn *i)
+{
+	const struct block_builder *b = i->b;
+
+	return b->insns == 0 && !(i->mode & (MODE_64 | MODE_FLAT)) &&
+	       b->pc + b->avail + b->next_avail > i->c->seg[CS].limit;
 }
 
 /* Decodes one instruction and appends its ops; i->end says whether the block ends with it. */
@@ -417,6 +442,69 @@ static void decode_insn(struct x86_insn *i)
 	}
 }
 
+/* --- which fault a non-canonical address is --- */
+
+/* The bytes at the pc, as far as they can be fetched. */
+static unsigned int insn_bytes(struct x86_cpu *c, u8 bytes[MAX_INSN_SIZE])
+{
+	u64 at = c->v.code_base + c->v.pc;
+	unsigned int n;
+
+	for (n = 0; n < MAX_INSN_SIZE; n++) {
+		if (n && !((at + n) & ~GUEST_PAGE_MASK) &&
+		    !c->v.isa->tlb_fill(&c->v, at + n, 1, ACCESS_EXEC, c->v.mmu_mode, true))
+			break;
+		bytes[n] = vcpu_fetch_byte(&c->v, at + n);
+	}
+	return n;
+}
+
+/* PUSH, POP, CALL, RET, ENTER, LEAVE and the like: they reach the stack by themselves. */
+static bool reaches_stack(const struct x86_insn *i)
+{
+	unsigned int reg = i->modrm >> 3 & 7;
+
+	if (i->map == 1)
+		return (i->opcode & 0xf6) == 0xa0;
+	switch (i->opcode) {
+	case 0x68:
+	case 0x6a:
+	case 0x8f:
+	case 0x9c:
+	case 0x9d:
+	case 0xe8: return true;
+	case 0xff: return reg == 2 || reg == 3 || reg == 6;
+	default:
+		return i->map == 0 && ((i->opcode & 0xf0) == 0x50 || (i->opcode & 0xf6) == 0xc2 ||
+				       (i->opcode & 0xfe) == 0xc8);
+	}
+}
+
+bool x86_insn_wants_ss(struct x86_cpu *c, u64 va)
+{
+	struct block_builder *b = g_new0(struct block_builder, 1);
+	u8 bytes[MAX_INSN_SIZE];
+	unsigned int encoding = 0;
+	struct x86_insn i;
+	bool wants;
+
+	vcpu_sync_pc(&c->v);
+	b->avail = insn_bytes(c, bytes);
+	b->code = bytes;
+	b->pc = c->v.pc;
+	b->mode = c->v.mode;
+	start_insn(&i, c, b);
+	decode_prefixes(&i);
+	if (lookup(&i, &encoding) && encoding & ENC_MODRM)
+		decode_modrm(&i);
+	wants = i.mem_ss;
+	/* With a memory operand too: it is the stack's address if it is near the stack pointer. */
+	if (reaches_stack(&i))
+		wants |= !i.is_mem || va - (c->r.r[RSP] - 16) < 32;
+	g_free(b);
+	return wants;
+}
+
 /* --- blocks --- */
 
 /* True where a branch from this block to `pc` may be linked: both in one page. */
@@ -433,17 +521,6 @@ static void finish_branches(struct block_builder *b)
 	}
 }
 
-static void start_insn(struct x86_insn *i, struct x86_cpu *c, struct block_builder *b)
-{
-	*i = (struct x86_insn){.c = c, .b = b, .mode = b->mode, .pos = b->size, .seg = -1};
-	i->base = i->index = REG_ZERO;
-	b->insn_offset = b->size;
-	if (b->op_count) {
-		i->before = b->ops[b->op_count - 1];
-		i->before_info = b->info[b->op_count - 1];
-	}
-}
-
 void x86_decode(struct vcpu *v, struct block_builder *b)
 {
 	struct x86_cpu *c = (struct x86_cpu *)v;
@@ -457,7 +534,11 @@ void x86_decode(struct vcpu *v, struct block_builder *b)
 		if (b->overrun) {
 			unemit(&i, first_op);
 			i.pos = b->size;
-			break;
+			if (!missing_beyond_cs_limit(&i))
+				break;
+			b->overrun = false;
+			i.pos += b->avail;
+			emit_exception(&i, EXC_GP);
 		}
 		b->insns++;
 		b->size = i.pos;

@@ -34,6 +34,7 @@ struct x86_insn {
 	u8 base, index, scale; /* byte offsets into x86_regs */
 	s32 disp;
 	u8 mem_seg;	     /* enum x86_seg_name, by override or default */
+	bool mem_ss;	     /* ... is SS, by its base: faults are #SS also in 64-bit mode */
 	enum x86_ea_kind kind;
 	u64 absolute;	     /* address of MOV A0h-A3h; displacement of a RIP-relative operand */
 	bool is_absolute;    /* the operand is that address, with no registers */

@@ -249,12 +249,10 @@ static uint32_t fault_error(const struct x86_cpu *c, const struct walk *w)
 	return error;
 }
 
-/* Non-canonical address: #SS for the stack. What is near the stack pointer counts as that. */
+/* Non-canonical address: #SS where it is the stack's. */
 static void NORETURN raise_noncanonical(struct x86_cpu *c, uint64_t va, enum mem_access access)
 {
-	uint64_t rsp = c->r.r[RSP];
-	bool stack = access != ACCESS_EXEC && x86_code64(c) && !canonical(rsp - 8) &&
-		     va - (rsp - 64) < 128;
+	bool stack = access != ACCESS_EXEC && x86_code64(c) && c->v.op && x86_insn_wants_ss(c, va);
 
 	x86_raise_error(c, stack ? EXC_SS : EXC_GP, 0);
 }
@@ -280,7 +278,7 @@ bool x86_tlb_fill(struct vcpu *v, uint64_t va, unsigned int size, enum mem_acces
 	/* Compatibility mode's code is below 4 GiB; descriptor tables and TSS may be above. */
 	if (p->levels != 4 || (access == ACCESS_EXEC && !x86_code64(c))) {
 		w.va = (uint32_t)va;
-	} else if (UNLIKELY(!canonical(va))) {
+	} else if (UNLIKELY(!canonical(va) || !canonical(va + size - 1))) {
 		if (probe)
 			return false;
 		raise_noncanonical(c, va, access);
@@ -302,6 +300,10 @@ bool x86_tlb_fill(struct vcpu *v, uint64_t va, unsigned int size, enum mem_acces
 fault:
 	if (probe)
 		return false;
+	/* What lies beyond the code segment is not even looked up. */
+	if (access == ACCESS_EXEC && !(c->v.mode & (MODE_64 | MODE_FLAT)) &&
+	    c->v.pc > c->seg[CS].limit)
+		x86_raise_error(c, EXC_GP, 0);
 	x86_raise_page_fault(c, w.va, fault_error(c, &w));
 }
 
