@@ -34,7 +34,7 @@ static bool need_cpl0(struct x86_insn *i)
 static u8 stack_log2(const struct x86_insn *i)
 {
 	if (is64(i))
-		return i->opsize_prefix ? 1 : 3;
+		return i->opsize_prefix && !(i->rex & 8) ? 1 : 3;
 	return i->opsize;
 }
 

@@ -35,10 +35,20 @@ void x86_mov_mem_seg(struct x86_cpu *c, const struct op *op)
 	x86_store(c, x86_op_ea(c, op, 2, true), 2, c->seg[op->a].selector);
 }
 
-/* a: segment register; b: operand size. */
+/* a: segment register; b: operand size. With 32 bits only 16 are written, as by all processors
+ * since the Pentium Pro. */
 void x86_push_seg(struct x86_cpu *c, const struct op *op)
 {
-	x86_push(c, op->b, c->seg[op->a].selector);
+	struct x86_stack st;
+
+	if (op->b != 2) {
+		x86_push(c, op->b, c->seg[op->a].selector);
+		return;
+	}
+	x86_stack_current(c, &st);
+	st.sp -= 2;
+	x86_stack_push(&st, 2, c->seg[op->a].selector);
+	x86_stack_commit(&st);
 }
 
 void x86_pop_seg(struct x86_cpu *c, const struct op *op)
@@ -276,7 +286,7 @@ void x86_lar(struct x86_cpu *c, const struct op *op)
 	bool ok = lar_lsl(c, op, false, &d);
 
 	if (ok)
-		x86_reg_write(c, op->a, op->imm >> 4 & 3, d.hi & 0x00f0ff00);
+		x86_reg_write(c, op->a, op->imm >> 4 & 3, d.hi & 0x00ffff00);
 	set_zf(c, ok);
 }
 
@@ -309,25 +319,24 @@ void x86_verw(struct x86_cpu *c, const struct op *op)
 			  privilege_allows(c, selector, d));
 }
 
-/* a: source register; imm: offset of the destination register, or 256 for memory. */
+/* a: source register; imm: offset of the destination register, or 256 for memory, which is written
+ * only if it changes. */
 void x86_arpl(struct x86_cpu *c, const struct op *op)
 {
 	bool mem = op->imm == 256;
-	u64 va = mem ? x86_op_ea(c, op, 2, true) : 0;
+	u64 va = mem ? x86_op_ea(c, op, 2, false) : 0;
 	uint16_t rpl = (uint16_t)x86_reg_read(c, op->a, 1) & 3;
 	uint16_t dest;
 
-	if (mem) {
-		vcpu_probe_write(&c->v, va, 2, c->v.mmu_mode);
+	if (mem)
 		dest = (uint16_t)x86_load(c, va, 2);
-	} else {
+	else
 		dest = (uint16_t)x86_reg_read(c, (unsigned int)op->imm, 1);
-	}
 	bool adjust = (dest & 3) < rpl;
 	if (adjust) {
 		dest = (uint16_t)((dest & ~3u) | rpl);
 		if (mem)
-			x86_store(c, va, 2, dest);
+			x86_store(c, x86_op_ea(c, op, 2, true), 2, dest);
 		else
 			x86_reg_write(c, (unsigned int)op->imm, 1, dest);
 	}
@@ -338,12 +347,15 @@ void x86_arpl(struct x86_cpu *c, const struct op *op)
 void x86_bound(struct x86_cpu *c, const struct op *op)
 {
 	unsigned int log2 = (unsigned int)op->imm, size = 1u << log2;
-	u64 va = x86_op_ea(c, op, 2 * size, false);
 	unsigned int shift = 64 - 8 * size;
-	s64 low = (s64)(x86_load(c, va, size) << shift) >> shift;
-	s64 high = (s64)(x86_load(c, (u32)(va + size), size) << shift) >> shift;
 	s64 index = (s64)(x86_reg_read(c, op->a, log2) << shift) >> shift;
+	s64 bound = (s64)(x86_load(c, x86_op_ea(c, op, size, false), size) << shift) >> shift;
+	struct op upper = *op;
 
-	if (index < low || index > high)
+	if (index < bound)
+		x86_raise(c, EXC_BR);
+	upper.disp += (s32)size;
+	bound = (s64)(x86_load(c, x86_op_ea(c, &upper, size, false), size) << shift) >> shift;
+	if (index > bound)
 		x86_raise(c, EXC_BR);
 }
