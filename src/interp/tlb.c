@@ -68,6 +68,13 @@ static void tlb_grow(struct tlb *t)
 
 static void view_update(struct vcpu *v)
 {
+	/* What the inline probe finds where it must find nothing. */
+	static struct tlb_entry none = {UINT64_MAX, UINT64_MAX, UINT64_MAX, 0};
+
+	if (UNLIKELY(v->check_aligned)) {
+		v->tlb = (struct tlb_view){0, &none};
+		return;
+	}
 	struct tlb *t = &v->tlbs[v->mmu_mode];
 
 	v->tlb.mask = ((UINT64_C(1) << t->bits) - 1) * sizeof(struct tlb_entry);
@@ -87,6 +94,19 @@ void vcpu_tlb_destroy(struct vcpu *v)
 	for (unsigned int i = 0; i < TLB_MODES; i++)
 		tlb_free(&v->tlbs[i]);
 	g_mutex_clear(&v->tlb_lock);
+}
+
+void vcpu_set_check_aligned(struct vcpu *v, bool on)
+{
+	v->check_aligned = on;
+	view_update(v);
+}
+
+/* Comes before the translation. */
+static void check_alignment(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode)
+{
+	if (v->check_aligned && mode == v->mmu_mode && (size & (size - 1)) == 0 && va & (size - 1))
+		v->isa->unaligned(v, va);
 }
 
 void vcpu_set_mmu_mode(struct vcpu *v, unsigned int mode)
@@ -304,6 +324,8 @@ uint64_t vcpu_load_slow(struct vcpu *v, uint64_t va, unsigned int size, unsigned
 	uint64_t value = 0;
 
 	v->stats.slow_loads++;
+	if (UNLIKELY(v->check_aligned))
+		check_alignment(v, va, size, mode);
 	if (LIKELY(!crosses_page(va, size))) {
 		value = load_in_page(v, va, size, mode);
 	} else {
@@ -322,6 +344,8 @@ void vcpu_store_slow(struct vcpu *v, uint64_t va, unsigned int size, uint64_t va
 		     unsigned int mode)
 {
 	v->stats.slow_stores++;
+	if (UNLIKELY(v->check_aligned))
+		check_alignment(v, va, size, mode);
 	if (LIKELY(!crosses_page(va, size))) {
 		store_in_page(v, va, size, value, mode);
 	} else {
@@ -337,6 +361,8 @@ void vcpu_store_slow(struct vcpu *v, uint64_t va, unsigned int size, uint64_t va
 
 void *vcpu_probe_write(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode)
 {
+	if (UNLIKELY(v->check_aligned))
+		check_alignment(v, va, size, mode);
 	unsigned int i = tlb_need(v, va, size, ACCESS_WRITE, mode);
 
 	if (crosses_page(va, size)) {
@@ -353,6 +379,8 @@ void *vcpu_probe_write(struct vcpu *v, uint64_t va, unsigned int size, unsigned 
 void *vcpu_host_span(struct vcpu *v, uint64_t va, enum mem_access access, unsigned int mode,
 		     uint64_t *span)
 {
+	if (UNLIKELY(v->check_aligned))
+		return NULL;
 	unsigned int i = tlb_need(v, va, 1, access, mode);
 	struct tlb_entry *e = &v->tlbs[mode].entries[i];
 

@@ -93,6 +93,8 @@ struct isa {
 	void (*exception)(struct vcpu *v);
 	/* Capstone's architecture and mode for the current code. */
 	void (*capstone)(struct vcpu *v, unsigned int *arch, unsigned int *mode);
+	/* Raises the exception of an access that is not aligned to its size; NULL: there is none. */
+	void (*unaligned)(struct vcpu *v, uint64_t va);
 	/* A data breakpoint may cover the access just made through the slow path; may be NULL. */
 	void (*watch)(struct vcpu *v, uint64_t va, unsigned int size, enum mem_access access);
 };
@@ -127,6 +129,7 @@ struct vcpu {
 	uint8_t code_bytes[2][16]; /* code that is not in RAM, fetched before it is decoded */
 	unsigned int insn_limit; /* the next block has at most so many instructions; 0: no limit */
 	struct tlb tlbs[TLB_MODES];
+	bool check_aligned;  /* see vcpu_set_check_aligned() */
 	GMutex tlb_lock;     /* fills and remote changes of tags */
 	struct jump_cache_entry *jump_cache;
 	struct vcpu_stats stats;
@@ -154,6 +157,8 @@ uint64_t vcpu_instructions(struct vcpu *v);
  * The memory slow paths do it; port instructions call it. */
 void vcpu_before_io(struct vcpu *v);
 
+/* While set, accesses in the current MMU mode must be aligned: they all take the slow path. */
+void vcpu_set_check_aligned(struct vcpu *v, bool on);
 /* Makes `mode` the current MMU mode. */
 void vcpu_set_mmu_mode(struct vcpu *v, unsigned int mode);
 /* Fills an entry: `phys` is the page of `va`, `page_size` the size of the guest's mapping. */

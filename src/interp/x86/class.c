@@ -266,6 +266,7 @@ const struct isa x86_isa = {
 	.exception = x86_deliver_exception,
 	.capstone = capstone_mode,
 	.watch = x86_watch,
+	.unaligned = x86_unaligned,
 };
 
 const struct cpu_class x86_cpu_class = {

@@ -228,6 +228,8 @@ void x86_deliver_exception(struct vcpu *v);
 void x86_interrupt(struct x86_cpu *c, unsigned int vector, bool software, bool has_error,
 		   uint32_t error, uint64_t return_pc);
 void x86_iret(struct x86_cpu *c, unsigned int opsize_log2);
+/* isa.unaligned: #AC */
+void x86_unaligned(struct vcpu *v, uint64_t va);
 /* isa.events */
 void x86_events(struct vcpu *v);
 

@@ -258,8 +258,6 @@ static void modrm32(struct x86_insn *i, unsigned int mod, unsigned int rm)
 /* Which form of handler reaches the operand: see ops.h. */
 static enum x86_ea_kind mem_kind(const struct x86_insn *i)
 {
-	if (i->mode & MODE_AC)
-		return KIND_sg;
 	if (i->mode & MODE_64) {
 		if (i->mem_seg != SEG_FLAT || i->asize != 3)
 			return KIND_sg;

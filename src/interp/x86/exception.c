@@ -81,6 +81,12 @@ void x86_raise_error(struct x86_cpu *c, enum x86_vector vector, uint32_t error)
 	record(c, (uint8_t)vector, true, error);
 }
 
+void x86_unaligned(struct vcpu *v, uint64_t va)
+{
+	if (canonical(va)) /* else it is #GP or #SS */
+		x86_raise_error(x86_cpu(&v->cpu), EXC_AC, 0);
+}
+
 void x86_raise_page_fault(struct x86_cpu *c, uint64_t va, uint32_t error)
 {
 	c->cr2 = va;

@@ -92,5 +92,8 @@ void x86_mode_changed(struct x86_cpu *c)
 	unsigned int mmu_mode = (mode & MODE_CPL) == 3 ? MMU_USER : MMU_SUPER;
 	if (mmu_mode != c->v.mmu_mode)
 		vcpu_set_mmu_mode(&c->v, mmu_mode);
+	bool aligned = mode & MODE_AC;
+	if (UNLIKELY(aligned != c->v.check_aligned))
+		vcpu_set_check_aligned(&c->v, aligned);
 	follow_steps(c, mode);
 }

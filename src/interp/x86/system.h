@@ -60,7 +60,7 @@ static inline uint64_t x86_mem_load(struct x86_cpu *c, uint64_t va, unsigned int
 	const struct tlb *t = &c->v.tlbs[mmu_mode];
 	const struct tlb_entry *e = &t->entries[(va >> GUEST_PAGE_BITS) & ((1u << t->bits) - 1)];
 
-	if (LIKELY(e->read == tlb_tag(va, size)))
+	if (LIKELY(e->read == tlb_tag(va, size) && !c->v.check_aligned))
 		return load_le((const void *)(e->addend + va), size);
 	return vcpu_load_slow(&c->v, va, size, mmu_mode);
 }
@@ -71,7 +71,7 @@ static inline void x86_mem_store(struct x86_cpu *c, uint64_t va, unsigned int si
 	const struct tlb *t = &c->v.tlbs[mmu_mode];
 	const struct tlb_entry *e = &t->entries[(va >> GUEST_PAGE_BITS) & ((1u << t->bits) - 1)];
 
-	if (LIKELY(e->write == tlb_tag(va, size)))
+	if (LIKELY(e->write == tlb_tag(va, size) && !c->v.check_aligned))
 		store_le((void *)(e->addend + va), size, value);
 	else
 		vcpu_store_slow(&c->v, va, size, value, mmu_mode);
