@@ -34,8 +34,6 @@ static unsigned int branch_size(const struct x86_insn *i)
 
 static enum stack_kind stack_kind(const struct x86_insn *i, unsigned int log2)
 {
-	if (i->mode & MODE_AC)
-		return STACK_SG;
 	if (i->mode & MODE_64)
 		return log2 == 3 ? STACK_64 : STACK_SG;
 	if (i->mode & MODE_FLAT && i->mode & MODE_SS32 && log2 == 2)
@@ -848,8 +846,14 @@ static void emit_call_rel(struct x86_insn *i)
 	unsigned int log2 = branch_size(i);
 	u64 offset = insn_imm(i, log2);
 	u64 target = branch_target(i, offset);
-	struct op *op = emit_stack(i, x86_call[stack_kind(i, log2)]);
 
+	i->end = true;
+	if (emit_beyond(i, target, 17)) {
+		i->b->ops[i->b->op_count - 1].imm = insn_next_pc(i);
+		i->b->ops[i->b->op_count - 1].x = (u8)log2;
+		return;
+	}
+	struct op *op = emit_stack(i, x86_call[stack_kind(i, log2)]);
 	op->a = (u8)log2;
 	op->disp = (s32)(insn_next_pc(i) - target);
 	set_branch(i, op, target, 1);

@@ -363,8 +363,8 @@ handler_fn *const x86_setcc[16] = {FOR_EACH_CC(SETCC_ENTRY)};
 handler_fn *const x86_loop[4] = {x86_op_loopne, x86_op_loope, x86_op_loop, x86_op_jcxz};
 #endif
 
-/* A direct branch beyond the code segment's limit. a: condition, 16 none, 32-35 LOOPNE .. JCXZ;
- * b: address size. */
+/* A direct branch beyond the code segment's limit. a: condition, 16 none, 17 CALL (imm: return pc,
+ * x: operand size), 32-35 LOOPNE .. JCXZ; b: address size. */
 void x86_branch_beyond(struct x86_cpu *c, const struct op *op)
 {
 	u64 count = (c->r.r[RCX] - (op->a != 35)) & ea_mask(op->b);
@@ -376,6 +376,8 @@ void x86_branch_beyond(struct x86_cpu *c, const struct op *op)
 		taken = !count;
 	else if (op->a >= 32)
 		taken = count && (op->a == 34 || zf == (op->a == 33));
+	if (op->a == 17)
+		call_any(c, op->x, op->imm, UINT64_MAX);
 	if (taken)
 		x86_raise_error(c, EXC_GP, 0);
 	if (op->a >= 32 && op->a < 35)

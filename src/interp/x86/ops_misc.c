@@ -384,7 +384,7 @@ void x86_enter(struct x86_cpu *c, const struct op *op)
 	}
 	sp -= op->imm & 0xffff;
 	/* The new stack top must be writable, or the next push would fault too late. */
-	vcpu_probe_write(&c->v, frame_linear(c, sp, 1, true), 1, c->v.mmu_mode);
+	vcpu_probe_write(&c->v, frame_linear(c, sp, size, true), size, c->v.mmu_mode);
 	x86_reg_write(c, REG(RBP), op->a, frame);
 	x86_reg_write(c, REG(RSP), c->v.mode & MODE_64 ? 3 : c->v.mode & MODE_SS32 ? 2 : 1, sp);
 }

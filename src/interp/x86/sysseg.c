@@ -56,7 +56,9 @@ void x86_pop_seg(struct x86_cpu *c, const struct op *op)
 	struct x86_stack st;
 
 	x86_stack_current(c, &st);
-	uint16_t selector = (uint16_t)x86_stack_pop(&st, 1u << op->b);
+	/* Only the selector is read. */
+	uint16_t selector = (uint16_t)x86_stack_pop(&st, 2);
+	st.sp = (st.sp - 2 + (UINT64_C(1) << op->b)) & st.mask;
 	load_seg(c, (enum x86_seg_name)op->a, selector, op->imm);
 	x86_stack_commit(&st);
 }
@@ -66,11 +68,11 @@ static uint64_t load_far(struct x86_cpu *c, const struct op *op, unsigned int lo
 			 uint16_t *selector)
 {
 	unsigned int size = 1u << log2;
-	u64 va = x86_op_ea(c, op, size + 2, false);
-	uint64_t offset = x86_load(c, va, size);
+	uint64_t offset = x86_load(c, x86_op_ea(c, op, size, false), size);
+	struct op second = *op;
 
-	va += size;
-	*selector = (uint16_t)x86_load(c, x86_code64(c) ? va : (u32)va, 2);
+	second.disp += (s32)size;
+	*selector = (uint16_t)x86_load(c, x86_op_ea(c, &second, 2, false), 2);
 	return offset;
 }
 
