@@ -406,7 +406,8 @@ void state_random(struct rng *g, struct state *s, enum code_mode mode, bool fp, 
 	}
 	if (mode != CODE64)
 		memset(s->r + 8, 0, 8 * sizeof(s->r[0]));
-	s->flags = 0x202 | (rnd(g) & ARITH) | (once_in(g, 5) ? DF : 0);
+	s->flags = 0x202 | (rnd(g) & ARITH) | (once_in(g, 5) ? DF : 0) |
+		   (once_in(g, 16) ? 1 << 18 : 0) /* AC */;
 	if (fp) {
 		x87_random(g, s->fx);
 		sse_random(g, s->fx);

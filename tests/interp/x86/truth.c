@@ -95,7 +95,7 @@ static void compare_exception(const struct tcase *t, struct report *r)
 	if (same && !native.raised)
 		return;
 	/* The kernel and this program itself are mapped in the native process. */
-	if (native.vector == 14 && (native.cr2 >= 0x7ffffffff000 || native.cr2 >> 20 == 0x200))
+	if (native.vector == 14 && (native.cr2 >= 0x7ffffffff000 || native.cr2 >> 16 == 0x2d5b))
 		error_mask &= ~1u;
 	if (native.vector < 8 && native.vector != 8)
 		error_mask = 0;

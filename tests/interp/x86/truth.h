@@ -139,7 +139,7 @@ void native_init(void);
 void native_run(const struct tcase *t, struct state *out);
 bool native_has_ldt(void);
 /* Where the code jumps at its end; only mapped natively. */
-#define EXIT_ADDRESS 0x20010800u
+#define EXIT_ADDRESS 0x2d5ba800u
 /* Writes the code of a case and the jump behind it; takes back what the case before has left. */
 void code_write(u8 *pages, const struct tcase *t);
 /* A segment's limit as LSL tells it. */
