@@ -141,6 +141,14 @@ static int check_snapshots(struct check *c)
 	for (unsigned int i = 0; i < c->q->snapshots->len && !err; i++) {
 		struct qcow2_snapshot *s =
 			&g_array_index(c->q->snapshots, struct qcow2_snapshot, i);
+		if (s->l1_size * 8ull > QCOW2_MAX_L1 || s->l1_offset > IMAGE_MAX_SIZE) {
+			tell(c,
+			     "ERROR snapshot %s: L1 table is too large; snapshot table entry "
+			     "corrupted\n",
+			     s->info.id);
+			c->r->corruptions++;
+			continue;
+		}
 		uint64_t *l1 = g_new0(uint64_t, MAX(s->l1_size, 1));
 		err = qcow2_read_file(c->img, s->l1_offset, l1, s->l1_size * 8ull);
 		for (uint32_t j = 0; j < s->l1_size; j++)

@@ -60,6 +60,12 @@ static bool is_own(const struct qcow2 *q, uint64_t entry)
 	return is_data(q, entry) && (entry & QCOW2_COPIED);
 }
 
+/* Reads as zeroes, and has a cluster for when it does no longer. */
+static bool is_reserved(const struct qcow2 *q, uint64_t entry)
+{
+	return is_zero(q, entry) && (entry & QCOW2_OFFSET_MASK) && (entry & QCOW2_COPIED);
+}
+
 void qcow2_compressed_span(const struct qcow2 *q, uint64_t entry, uint64_t *offset, uint32_t *size)
 {
 	unsigned int bits = 62 - (q->cluster_bits - 8);
@@ -309,7 +315,8 @@ static uint64_t count_foreign(const struct qcow2 *q, const struct table *t, uint
 	uint32_t i = qcow2_l2_index(q, offset), end = 1u << q->l2_bits;
 	uint64_t n = 0;
 
-	while (n < want && i < end && !is_own(q, entry_get(t, i))) {
+	while (n < want && i < end && !is_own(q, entry_get(t, i)) &&
+	       !is_reserved(q, entry_get(t, i))) {
 		n++;
 		i++;
 	}
@@ -404,6 +411,31 @@ static int write_new(struct image *img, uint64_t offset, const uint8_t *buf, siz
 	return err;
 }
 
+/* Zero clusters that have space of their own get their bytes there, one at a time. */
+static int write_reserved(struct image *img, uint64_t entry, uint64_t offset, const uint8_t *buf,
+			  size_t len, size_t *done)
+{
+	struct qcow2 *q = qcow2_of(img);
+	uint64_t head = qcow2_offset_in_cluster(q, offset), at = entry & QCOW2_OFFSET_MASK;
+	struct table *t;
+	int err = check_offset(img, entry);
+
+	*done = len = MIN(len, q->cluster_size - head);
+	if (!err && len == q->cluster_size) {
+		err = write_data(img, at, offset, buf, len);
+	} else if (!err) {
+		uint8_t *whole = g_malloc0(q->cluster_size);
+		memcpy(whole + head, buf, len);
+		err = write_data(img, at, offset - head, whole, q->cluster_size);
+		g_free(whole);
+	}
+	if (!err)
+		err = qcow2_l2_for_write(img, offset, &t);
+	if (!err)
+		entry_set(q, t, qcow2_l2_index(q, offset), entry & ~QCOW2_ZERO);
+	return err;
+}
+
 static int write_extent(struct image *img, uint64_t offset, const uint8_t *buf, size_t len,
 			size_t *done)
 {
@@ -416,9 +448,11 @@ static int write_extent(struct image *img, uint64_t offset, const uint8_t *buf, 
 	if (err)
 		return err;
 	uint64_t own = count_own(q, t, offset, want);
+	uint64_t entry = entry_get(t, qcow2_l2_index(q, offset));
+	if (is_reserved(q, entry))
+		return write_reserved(img, entry, offset, buf, len, done);
 	if (!own)
 		return write_new(img, offset, buf, len, count_foreign(q, t, offset, want), done);
-	uint64_t entry = entry_get(t, qcow2_l2_index(q, offset));
 	err = check_offset(img, entry);
 	*done = MIN(len, (own << q->cluster_bits) - head);
 	return err ? err

@@ -66,8 +66,6 @@ static struct error *parse_snapshot(struct image *img, struct bytes table, uint6
 	}
 	s->info.id = g_strndup((const char *)text, id_len);
 	s->info.name = g_strndup((const char *)text + id_len, name_len);
-	if (s->l1_size * 8ull > QCOW2_MAX_L1 || s->l1_offset > IMAGE_MAX_SIZE)
-		return error_new("Snapshot '%s' has an invalid L1 table", s->info.id);
 	*at = (*at + SN_FIXED + extra_len + id_len + name_len + 7) & ~UINT64_C(7);
 	return NULL;
 }
@@ -258,6 +256,21 @@ static int update_copied(struct image *img, bool clear_all)
 
 /* --- operations --- */
 
+/* What is wrong with a snapshot's L1 table, as an errno value. */
+static int check_l1(const struct qcow2 *q, const struct qcow2_snapshot *s)
+{
+	if (s->l1_size * 8ull > QCOW2_MAX_L1)
+		return EFBIG;
+	return s->l1_offset > IMAGE_MAX_SIZE || qcow2_offset_in_cluster(q, s->l1_offset) ? EINVAL
+											 : 0;
+}
+
+static struct error *l1_error(int err)
+{
+	return error_new(err == EFBIG ? "Snapshot L1 table too large"
+				      : "Snapshot L1 table offset invalid");
+}
+
 static int begin(struct image *img)
 {
 	int err = qcow2_write_back(img);
@@ -319,6 +332,11 @@ static int copy_l1(struct image *img, uint64_t *offset)
 	return err;
 }
 
+static struct error *create_error(int err, const char *name)
+{
+	return error_new("Could not create snapshot '%s': %d (%s)", name, -err, g_strerror(err));
+}
+
 struct error *qcow2_snapshot_create(struct image *img, struct image_snapshot *sn)
 {
 	struct qcow2 *q = qcow2_of(img);
@@ -327,7 +345,7 @@ struct error *qcow2_snapshot_create(struct image *img, struct image_snapshot *sn
 	if (q->broken)
 		return error_errno(EIO, "Could not create snapshot");
 	if (q->snapshots->len >= QCOW2_MAX_SNAPSHOTS)
-		return error_errno(EFBIG, "Could not create snapshot '%s'", sn->name);
+		return create_error(EFBIG, sn->name);
 	if (strlen(sn->name) > 65535)
 		return error_new("Snapshot name is too long");
 	s.info.id = new_id(q);
@@ -349,12 +367,12 @@ struct error *qcow2_snapshot_create(struct image *img, struct image_snapshot *sn
 	if (err) {
 		g_free(s.info.id);
 		g_free(s.info.name);
-		return error_errno(err, "Could not create snapshot '%s'", sn->name);
+		return create_error(err, sn->name);
 	}
 	g_array_append_val(q->snapshots, s);
 	err = write_snapshots(img);
 	err = end(img, err);
-	return err ? error_errno(err, "Could not create snapshot '%s'", sn->name) : NULL;
+	return err ? create_error(err, sn->name) : NULL;
 }
 
 /* The disk's size goes back, too. */
@@ -387,7 +405,11 @@ struct error *qcow2_snapshot_goto(struct image *img, const char *id)
 	if (index < 0)
 		return error_errno(ENOENT, "Could not apply snapshot '%s'", id);
 	struct qcow2_snapshot *s = &g_array_index(q->snapshots, struct qcow2_snapshot, index);
-	int err = begin(img);
+	int err = check_l1(q, s);
+	if (err)
+		return error_prefix(error_errno(err, "Failed to load snapshot"),
+				    "Could not apply snapshot '%s'", id);
+	err = begin(img);
 	if (!err)
 		err = qcow2_grow_l1(img, s->l1_size);
 	if (err)
@@ -437,7 +459,10 @@ struct error *qcow2_snapshot_delete(struct image *img, const char *id)
 	if (index < 0)
 		return error_errno(ENOENT, "Could not delete snapshot '%s'", id);
 	struct qcow2_snapshot s = g_array_index(q->snapshots, struct qcow2_snapshot, index);
-	int err = begin(img);
+	int err = check_l1(q, &s);
+	if (err)
+		return error_prefix(l1_error(err), "Could not delete snapshot '%s'", id);
+	err = begin(img);
 	if (!err)
 		err = read_l1(img, s.l1_offset, s.l1_size, &l1);
 	if (err)
@@ -484,7 +509,10 @@ struct error *qcow2_snapshot_load(struct image *img, const char *id)
 	if (!img->readonly)
 		return error_new("The image is open for writing");
 	struct qcow2_snapshot *s = &g_array_index(q->snapshots, struct qcow2_snapshot, index);
-	int err = read_l1(img, s->l1_offset, s->l1_size, &l1);
+	int err = check_l1(q, s);
+	if (err)
+		return l1_error(err);
+	err = read_l1(img, s->l1_offset, s->l1_size, &l1);
 	if (err) {
 		g_free(l1);
 		return error_errno(err, "Could not read the snapshot's L1 table");
