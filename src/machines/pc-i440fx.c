@@ -3,6 +3,8 @@
 
 #include "vm/x86-cpu.h"
 
+#include <string.h>
+
 /* RAM that would reach into the last 512 MiB below 4 GiB stops at 3 GiB instead. */
 #define LOW_RAM_LIMIT UINT64_C(0xe0000000)
 #define LOW_RAM_SPLIT UINT64_C(0xc0000000)
@@ -90,6 +92,14 @@ static void create_modules(struct pc *pc)
 	}
 }
 
+/* -machine smm=off keeps firmware from using system management mode. */
+static bool smm_wanted(const struct machine *m)
+{
+	const char *value = m->options ? g_hash_table_lookup(m->options, "smm") : NULL;
+
+	return !value || (strcmp(value, "off") != 0 && strcmp(value, "no") != 0);
+}
+
 static struct error *create_power_management(struct pc *pc)
 {
 	struct device *dev;
@@ -101,6 +111,7 @@ static struct error *create_power_management(struct pc *pc)
 	device_set_ptr(dev, "sci", &pc->gsi[PC_SCI_IRQ]);
 	device_set_ptr(dev, "smi", &pc->smi);
 	pc->pm = (struct piix4_pm *)dev;
+	pc->pm->smm = smm_wanted(pc->m);
 	pc->pm->pci.devfn = PCI_DEVFN(1, 3);
 	err = pci_plug(&pc->pci, dev);
 	if (!err)

@@ -61,7 +61,7 @@ static void shadow_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 	ram_written(s->ram->ram, addr, size);
 }
 
-static const struct region_ops shadow_ops = {NULL, shadow_write, 1, 8, false};
+static const struct region_ops shadow_ops = {.write = shadow_write, .max_size = 8};
 
 static void shadow_fill(struct i440fx *s, unsigned int n)
 {
@@ -143,8 +143,23 @@ static struct error *map_segments(struct i440fx *s)
 	return NULL;
 }
 
+static uint64_t nobody_read(void *opaque, uint64_t offset, unsigned int size)
+{
+	return UINT64_MAX;
+}
+
+static void nobody_write(void *opaque, uint64_t offset, uint64_t value, unsigned int size)
+{
+}
+
+static const struct region_ops nobody_ops = {
+	.read = nobody_read, .write = nobody_write, .max_size = 8};
+
 static void map_smram(struct i440fx *s)
 {
+	/* a window on PCI where nothing is must not show the RAM behind it */
+	region_init_io(&s->nobody, "pci-hole", 0x100000 - VGA_BASE, &nobody_ops, s);
+	region_add(s->pci.pci_bus->memory, VGA_BASE, &s->nobody, -1);
 	region_init_alias(&s->vga_window, "vga-window", s->pci.pci_bus->memory, VGA_BASE, VGA_SIZE);
 	region_add(s->system, VGA_BASE, &s->vga_window, 1);
 	region_init(&s->smm_root, "smm", UINT64_MAX);
@@ -163,6 +178,8 @@ static struct error *i440fx_init(struct device *dev)
 	uint8_t *w = s->pci.writable;
 	struct error *err;
 
+	if (s->ram->size < 0x100000)
+		return error_new("this machine needs at least 1 MiB of RAM");
 	pci_type1_init(&s->type1, s->pci.pci_bus);
 	region_add(s->pci.pci_bus->io, 0xcf8, &s->type1.address_region, 0);
 	region_add(s->pci.pci_bus->io, 0xcfc, &s->type1.data_region, 0);

@@ -30,6 +30,7 @@ struct i440fx {
 	struct region *system, *ram; /* properties: the board's root, and its RAM at offset 0 */
 	struct i440fx_segment segments[I440FX_PAM_SEGMENTS];
 	struct region vga_window;
+	struct region nobody; /* of A0000h-FFFFFh on PCI where no card answers */
 	struct region shadow_rom;
 	struct region smm_root, smm_system, smm_ram;
 	struct address_space smm_space;
