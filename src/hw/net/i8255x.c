@@ -370,6 +370,7 @@ static const struct field state[] = {
 		     .post_load = i8255x_post_load, .bus_info = &ident##_info,        \
 		     .bus_props = pci_props)
 
-MODEL(i82551, "i82551", "Intel 82551 fast Ethernet", 0x1209, 0x0f);
+/* Stepping E: drivers insist on microcode for the later ones. */
+MODEL(i82551, "i82551", "Intel 82551 fast Ethernet", 0x1209, 0x0e);
 MODEL(i82557b, "i82557b", "Intel 82557B fast Ethernet", 0x1229, 0x02);
 MODEL(i82559er, "i82559er", "Intel 82559ER fast Ethernet", 0x1209, 0x09);

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 
+#include <glib.h>
 #include <string.h>
 
 enum {
@@ -40,6 +41,7 @@ enum {
 	RSR_PRX = 0x01,
 	RSR_PHY = 0x20,
 	TSR_PTX = 0x01,
+	DCR_WTS = 0x01,
 	TCR_LOOPBACK = 0x06,
 
 	PAGE = 256,
@@ -222,13 +224,20 @@ static void remote_advance(struct ne2k *s, unsigned int size)
 	}
 }
 
+/* In word mode the chip moves a word even where the processor takes one byte of it: that is how
+ * drivers read the PROM, which holds everything twice. */
+static unsigned int moved(const struct ne2k *s, unsigned int size)
+{
+	return s->dcr & DCR_WTS ? MAX(size, 2u) : size;
+}
+
 static uint64_t data_read(struct ne2k *s, unsigned int size)
 {
 	uint64_t value = 0;
 
 	for (unsigned int i = 0; i < size; i++)
 		value |= (uint64_t)memory_read(s, (uint16_t)(s->remote_address + i)) << 8 * i;
-	remote_advance(s, size);
+	remote_advance(s, moved(s, size));
 	return value;
 }
 
@@ -238,7 +247,7 @@ static void data_write(struct ne2k *s, uint64_t value, unsigned int size)
 		return;
 	for (unsigned int i = 0; i < size; i++)
 		memory_write(s, (uint16_t)(s->remote_address + i), (uint8_t)(value >> 8 * i));
-	remote_advance(s, size);
+	remote_advance(s, moved(s, size));
 }
 
 /* --- registers --- */
