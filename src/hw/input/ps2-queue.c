@@ -46,7 +46,7 @@ void ps2_reply(struct ps2_queue *q, uint8_t byte)
 
 bool ps2_event(struct ps2_queue *q, const uint8_t *bytes, unsigned int len)
 {
-	if (len > PS2_QUEUE - q->count)
+	if (len + q->count > PS2_QUEUE)
 		return false;
 	for (unsigned int i = 0; i < len; i++)
 		q->data[(q->head + q->count++) % PS2_QUEUE] = bytes[i];

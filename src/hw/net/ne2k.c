@@ -105,7 +105,7 @@ static unsigned int ring_free(const struct ne2k *s)
 	if (s->start >= s->stop || s->current < s->start || s->current >= s->stop)
 		return 0;
 	pages = s->current < s->boundary
-			? s->boundary - s->current
+			? (unsigned int)(s->boundary - s->current)
 			: (unsigned int)(s->stop - s->start) - (s->current - s->boundary);
 	return pages * PAGE;
 }
