@@ -110,19 +110,19 @@ void vcpu_before_io(struct vcpu *v)
 		account(v, budget_left(v, 1));
 }
 
-HANDLER void op_dropped(struct vcpu *v, const struct op *op, int64_t budget)
+UNSANITIZED HANDLER void op_dropped(struct vcpu *v, const struct op *op, int64_t budget)
 {
 	v->op = op;
 	v->budget = budget;
 	vcpu_sync_pc(v);
 }
 
-HANDLER void op_leave(struct vcpu *v, const struct op *op, int64_t budget)
+UNSANITIZED HANDLER void op_leave(struct vcpu *v, const struct op *op, int64_t budget)
 {
 	v->budget = budget;
 }
 
-HANDLER void op_budget_out(struct vcpu *v, const struct op *op, int64_t budget)
+UNSANITIZED HANDLER void op_budget_out(struct vcpu *v, const struct op *op, int64_t budget)
 {
 	const struct block *b = block_of_first_op(op);
 
@@ -130,7 +130,7 @@ HANDLER void op_budget_out(struct vcpu *v, const struct op *op, int64_t budget)
 	v->budget = budget + b->insns;
 }
 
-HANDLER void op_jump(struct vcpu *v, const struct op *op, int64_t budget)
+UNSANITIZED HANDLER void op_jump(struct vcpu *v, const struct op *op, int64_t budget)
 {
 	struct block *b = jump_cache_probe(v, v->pc);
 
@@ -139,7 +139,7 @@ HANDLER void op_jump(struct vcpu *v, const struct op *op, int64_t budget)
 	v->budget = budget;
 }
 
-HANDLER void op_jump_and_link(struct vcpu *v, const struct op *op, int64_t budget)
+UNSANITIZED HANDLER void op_jump_and_link(struct vcpu *v, const struct op *op, int64_t budget)
 {
 	struct block *b = jump_cache_probe(v, v->pc);
 

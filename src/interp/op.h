@@ -36,6 +36,9 @@ struct op;
 #define HANDLER
 #define MUSTTAIL
 #endif
+/* On definitions: handlers are not instrumented by sanitizers, which would make frames of them, and
+ * guests race on their own memory. Slow paths and helpers, where lengths come from guests, are. */
+#define UNSANITIZED __attribute__((no_sanitize("address", "undefined", "thread")))
 
 #define NOINLINE      __attribute__((noinline))
 #define ALWAYS_INLINE inline __attribute__((always_inline))

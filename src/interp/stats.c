@@ -4,7 +4,7 @@
  */
 #include "interp/stats.h"
 
-HANDLER void op_count_block(struct vcpu *v, const struct op *op, int64_t budget)
+UNSANITIZED HANDLER void op_count_block(struct vcpu *v, const struct op *op, int64_t budget)
 {
 	v->stats.blocks_run++;
 	v->stats.accesses += op->imm;

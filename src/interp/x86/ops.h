@@ -40,7 +40,7 @@ typedef int64_t s64;
 #else
 #define OP(name)                                                                                   \
 	handler_fn x86_op_##name;                                                                  \
-	HANDLER void x86_op_##name(struct vcpu *v, const struct op *op, int64_t budget)
+	UNSANITIZED HANDLER void x86_op_##name(struct vcpu *v, const struct op *op, int64_t budget)
 #define REGS (&CPU->r)
 #define NEXT MUSTTAIL return op[1].fn(v, op + 1, budget)
 /* Something that may raise, or look at pc and budget: they are known from v->op. */
