@@ -1,0 +1,234 @@
+/*
+ * Loads and stores of XMM and MMX registers, LDMXCSR, STMXCSR, MASKMOVQ and MASKMOVDQU.
+ */
+#include "interp/x86/simd.h"
+
+#define X(index) REGS->xmm[index]
+
+typedef u64 lanes64 __attribute__((vector_size(16)));
+typedef lanes64 unaligned128 __attribute__((may_alias, aligned(1)));
+
+static NOINLINE union x86_xmm load128_slow(struct vcpu *v, u64 va)
+{
+	union x86_xmm r;
+
+	r.q[0] = vcpu_load_slow(v, va, 8, v->mmu_mode);
+	r.q[1] = vcpu_load_slow(v, va + 8, 8, v->mmu_mode);
+	return r;
+}
+
+/* Both halves must be known to be writable before the first is written. */
+static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *value)
+{
+	vcpu_probe_write(v, va, 16, v->mmu_mode);
+	vcpu_store_slow(v, va, 8, value->q[0], v->mmu_mode);
+	vcpu_store_slow(v, va + 8, 8, value->q[1], v->mmu_mode);
+}
+
+#define LOAD128(to, va)                                                                \
+	do {                                                                           \
+		u64 va_ = (va);                                                        \
+		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                   \
+		if (LIKELY(e_->read == tlb_tag(va_, 16)))                              \
+			*(lanes64 *)&(to) = *(const unaligned128 *)(e_->addend + va_); \
+		else                                                                   \
+			SLOW((to) = load128_slow(v, va_));                             \
+	} while (0)
+
+#define STORE128(va, from)                                                               \
+	do {                                                                             \
+		u64 va_ = (va);                                                          \
+		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                     \
+		if (LIKELY(e_->write == tlb_tag(va_, 16)))                               \
+			*(unaligned128 *)(e_->addend + va_) = *(const lanes64 *)&(from); \
+		else                                                                     \
+			SLOW(store128_slow(v, va_, &(from)));                            \
+	} while (0)
+
+#define CHECK_ALIGNED(va)                                      \
+	do {                                                   \
+		if (UNLIKELY((va) & 15))                       \
+			SLOW(x86_raise_error(CPU, EXC_GP, 0)); \
+	} while (0)
+
+#define XMM_MEMORY_OPS(ea)                    \
+	OP(load_xmm128_aligned_##ea)          \
+	{                                     \
+		EA_##ea(va, 16, false);       \
+		CHECK_ALIGNED(va);            \
+		LOAD128(X(op->a), va);        \
+		NEXT;                         \
+	}                                     \
+	OP(load_xmm128_##ea)                  \
+	{                                     \
+		EA_##ea(va, 16, false);       \
+		LOAD128(X(op->a), va);        \
+		NEXT;                         \
+	}                                     \
+	OP(load_xmm64_##ea)                   \
+	{                                     \
+		EA_##ea(va, 8, false);        \
+		LOAD(64, value, va);          \
+		X(op->a).q[0] = value;        \
+		X(op->a).q[1] = 0;            \
+		NEXT;                         \
+	}                                     \
+	OP(load_xmm32_##ea)                   \
+	{                                     \
+		EA_##ea(va, 4, false);        \
+		LOAD(32, value, va);          \
+		X(op->a).q[0] = value;        \
+		X(op->a).q[1] = 0;            \
+		NEXT;                         \
+	}                                     \
+	OP(load_xmm16_##ea)                   \
+	{                                     \
+		EA_##ea(va, 2, false);        \
+		LOAD(16, value, va);          \
+		X(op->a).q[0] = value;        \
+		X(op->a).q[1] = 0;            \
+		NEXT;                         \
+	}                                     \
+	OP(load_xmm_lo_##ea)                  \
+	{                                     \
+		EA_##ea(va, 8, false);        \
+		LOAD(64, value, va);          \
+		X(op->a).q[0] = value;        \
+		NEXT;                         \
+	}                                     \
+	OP(load_xmm_hi_##ea)                  \
+	{                                     \
+		EA_##ea(va, 8, false);        \
+		LOAD(64, value, va);          \
+		X(op->a).q[1] = value;        \
+		NEXT;                         \
+	}                                     \
+	OP(store_xmm128_aligned_##ea)         \
+	{                                     \
+		EA_##ea(va, 16, true);        \
+		CHECK_ALIGNED(va);            \
+		STORE128(va, X(op->a));       \
+		NEXT;                         \
+	}                                     \
+	OP(store_xmm128_##ea)                 \
+	{                                     \
+		EA_##ea(va, 16, true);        \
+		STORE128(va, X(op->a));       \
+		NEXT;                         \
+	}                                     \
+	OP(store_xmm64_##ea)                  \
+	{                                     \
+		EA_##ea(va, 8, true);         \
+		STORE(64, va, X(op->a).q[0]); \
+		NEXT;                         \
+	}                                     \
+	OP(store_xmm32_##ea)                  \
+	{                                     \
+		EA_##ea(va, 4, true);         \
+		STORE(32, va, X(op->a).d[0]); \
+		NEXT;                         \
+	}                                     \
+	OP(store_xmm_hi_##ea)                 \
+	{                                     \
+		EA_##ea(va, 8, true);         \
+		STORE(64, va, X(op->a).q[1]); \
+		NEXT;                         \
+	}                                     \
+	OP(load_mm_##ea)                      \
+	{                                     \
+		MMX_ENTER;                    \
+		EA_##ea(va, 8, false);        \
+		LOAD(64, value, va);          \
+		MM_WRITE(op->a, value);       \
+		NEXT;                         \
+	}                                     \
+	OP(store_mm_##ea)                     \
+	{                                     \
+		MMX_ENTER;                    \
+		EA_##ea(va, 8, true);         \
+		STORE(64, va, MM(op->a));     \
+		NEXT;                         \
+	}
+
+XMM_MEMORY_OPS(f64)
+XMM_MEMORY_OPS(f32)
+XMM_MEMORY_OPS(sg)
+XMM_MEMORY_OPS(abs)
+
+#ifndef RATITE_BITCODE
+#define TABLE(name)                                  \
+	handler_fn *const x86_##name[KIND_COUNT] = { \
+		[KIND_f64] = x86_op_##name##_f64,    \
+		[KIND_f32] = x86_op_##name##_f32,    \
+		[KIND_sg] = x86_op_##name##_sg,      \
+		[KIND_abs] = x86_op_##name##_abs,    \
+	};
+
+TABLE(load_xmm128_aligned)
+TABLE(load_xmm128)
+TABLE(load_xmm64)
+TABLE(load_xmm32)
+TABLE(load_xmm16)
+TABLE(load_xmm_lo)
+TABLE(load_xmm_hi)
+TABLE(store_xmm128_aligned)
+TABLE(store_xmm128)
+TABLE(store_xmm64)
+TABLE(store_xmm32)
+TABLE(store_xmm_hi)
+TABLE(load_mm)
+TABLE(store_mm)
+#endif
+
+/* --- instructions as a whole --- */
+
+void x86_ldmxcsr(struct x86_cpu *c, const struct op *op)
+{
+	x86_set_mxcsr(c, (u32)x86_load(c, x86_op_ea(c, op, 4, false), 4));
+}
+
+void x86_stmxcsr(struct x86_cpu *c, const struct op *op)
+{
+	x86_store(c, x86_op_ea(c, op, 4, true), 4, c->r.mxcsr);
+}
+
+/* Bytes whose mask byte has its top bit set go to memory at rDI (the decoder made it the operand).
+ */
+static void masked_store(struct x86_cpu *c, const struct op *op, const u8 *bytes, const u8 *mask,
+			 unsigned int count)
+{
+	u64 va = x86_op_ea(c, op, count, true);
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (mask[i] >> 7)
+			vcpu_probe_write(&c->v, va + i, 1, c->v.mmu_mode);
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		if (mask[i] >> 7)
+			x86_store(c, va + i, 1, bytes[i]);
+	}
+}
+
+void x86_maskmovdqu(struct x86_cpu *c, const struct op *op)
+{
+	unsigned int regs = op->a;
+
+	masked_store(c, op, c->r.xmm[regs & 15].b, c->r.xmm[regs >> 4].b, 16);
+}
+
+void x86_maskmovq(struct x86_cpu *c, const struct op *op)
+{
+	unsigned int regs = op->a;
+	u8 bytes[8], mask[8];
+
+	memcpy(bytes, &c->r.st[regs & 7].frac, 8);
+	memcpy(mask, &c->r.st[regs >> 4 & 7].frac, 8);
+	masked_store(c, op, bytes, mask, 8);
+}
+
+/* LFENCE, SFENCE and MFENCE */
+OP(fence)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	NEXT;
+}

@@ -1,0 +1,92 @@
+/*
+ * How SSE floating-point op bodies are made (ops_sse_fp.c, ops_sse_cvt.c).
+ *
+ * An operation is given twice: as the host's instruction, where the host has SSE, and lane by lane
+ * on soft-float's functions (their fast forms of hostfp.h, so other hosts are not slow, either).
+ * The op body runs the host's instruction if MXCSR has its default modes and all masks, and is done
+ * if the host's sticky flags then show nothing that the guest's do not. Else fp_slow() runs the
+ * same instruction under the guest's MXCSR (28 ns for switching twice), or soft-float if an
+ * exception is unmasked.
+ */
+#ifndef INTERP_X86_SIMD_FP_H
+#define INTERP_X86_SIMD_FP_H
+
+#include "interp/x86/simd.h"
+
+typedef float float4 __attribute__((vector_size(16), may_alias));
+
+/* What the operation computes, on whole registers; d is also the destination. */
+typedef float4 fp_host_fn(float4 d, float4 s);
+typedef void fp_soft_fn(union x86_xmm *d, const union x86_xmm *s, struct fp_status *st);
+
+#define XMM(index)  REGS->xmm[index]
+#define XMMV(index) (*(float4 *)&REGS->xmm[index])
+
+/* Rounding to nearest, no FTZ or DAZ, all exceptions masked: whatever the flags. */
+#define MXCSR_IS_PLAIN ((REGS->mxcsr & 0xffc0) == MXCSR_MASKS)
+
+#if HOST_HAS_SSE
+/* The host's MXCSR once `result` has been computed. */
+#define HOST_CSR(result)                                                   \
+	({                                                                 \
+		u32 csr_;                                                  \
+		__asm__ volatile("stmxcsr %0" : "=m"(csr_) : "x"(result)); \
+		csr_;                                                      \
+	})
+#define NOTHING_NEW(result) LIKELY(!(HOST_CSR(result) & ~REGS->mxcsr & MXCSR_FLAGS))
+#endif
+
+/* The operation in full on registers a and b of the op; `to` says where the result goes. */
+void fp_slow(struct x86_cpu *c, const union x86_xmm *s, union x86_xmm *to, fp_host_fn *host,
+	     fp_soft_fn *soft);
+
+/*
+ * An op on XMM registers a (and destination) and b. `insn` is the host's instruction, ... the
+ * statements for soft-float, with d, s and st at hand.
+ */
+#if HOST_HAS_SSE
+#define FP_OP(name, insn, ...)                                                                  \
+	static float4 name##_host(float4 d, float4 s)                                           \
+	{                                                                                       \
+		__asm__(insn " %1, %0" : "+x"(d) : "x"(s));                                     \
+		return d;                                                                       \
+	}                                                                                       \
+	static void name##_soft(union x86_xmm *d, const union x86_xmm *s, struct fp_status *st) \
+	{                                                                                       \
+		__VA_ARGS__                                                                     \
+	}                                                                                       \
+	static NOINLINE void name##_slow(struct x86_cpu *c, const struct op *op)                \
+	{                                                                                       \
+		fp_slow(c, &c->r.xmm[op->b], &c->r.xmm[op->a], name##_host, name##_soft);       \
+	}                                                                                       \
+	OP(name)                                                                                \
+	{                                                                                       \
+		if (LIKELY(MXCSR_IS_PLAIN)) {                                                   \
+			float4 r_ = XMMV(op->a);                                                \
+			__asm__(insn " %1, %0" : "+x"(r_) : "x"(XMMV(op->b)));                  \
+			if (NOTHING_NEW(r_)) {                                                  \
+				XMMV(op->a) = r_;                                               \
+				NEXT;                                                           \
+			}                                                                       \
+		}                                                                               \
+		SLOW(name##_slow(CPU, op));                                                     \
+		NEXT;                                                                           \
+	}
+#else
+#define FP_OP(name, insn, ...)                                                                  \
+	static void name##_soft(union x86_xmm *d, const union x86_xmm *s, struct fp_status *st) \
+	{                                                                                       \
+		__VA_ARGS__                                                                     \
+	}                                                                                       \
+	static NOINLINE void name##_slow(struct x86_cpu *c, const struct op *op)                \
+	{                                                                                       \
+		fp_slow(c, &c->r.xmm[op->b], &c->r.xmm[op->a], NULL, name##_soft);              \
+	}                                                                                       \
+	OP(name)                                                                                \
+	{                                                                                       \
+		SLOW(name##_slow(CPU, op));                                                     \
+		NEXT;                                                                           \
+	}
+#endif
+
+#endif
