@@ -14,6 +14,16 @@
 
 /* --- reset --- */
 
+void x86_seg_set_flat(struct x86_cpu *c)
+{
+	c->seg[SEG_FLAT] = (struct x86_seg){.attr = SEG_P | SEG_S | SEG_W | SEG_A | SEG_DB,
+					    .limit = UINT32_MAX,
+					    .usable = true,
+					    .read_ok = true,
+					    .write_ok = true,
+					    .span = UINT64_MAX};
+}
+
 static void reset_segments(struct x86_cpu *c)
 {
 	uint32_t data = SEG_P | SEG_S | SEG_W | SEG_A;
@@ -24,12 +34,7 @@ static void reset_segments(struct x86_cpu *c)
 	x86_seg_set(c, CS, 0xf000, 0xffff0000, 0xffff, data | SEG_CODE);
 	x86_seg_set(c, SEG_LDT, 0, 0, 0xffff, SEG_P | DESC_LDT << 8);
 	x86_seg_set(c, SEG_TSS, 0, 0, 0xffff, SEG_P | DESC_TSS32_BUSY << 8);
-	c->seg[SEG_FLAT] = (struct x86_seg){.attr = data | SEG_DB,
-					    .limit = UINT32_MAX,
-					    .usable = true,
-					    .read_ok = true,
-					    .write_ok = true,
-					    .span = UINT64_MAX};
+	x86_seg_set_flat(c);
 	c->gdt.base = c->idt.base = 0;
 	c->gdt.limit = c->idt.limit = 0xffff;
 }

@@ -443,7 +443,8 @@ static void emit_sysret(struct x86_insn *i)
 
 static void emit_sysenter(struct x86_insn *i)
 {
-	if (!x86_has(i->c, FEAT_1_EDX, 11)) {
+	/* AMD's processors do not have them in long mode. */
+	if (!x86_has(i->c, FEAT_1_EDX, 11) || (i->mode & MODE_LMA && x86_is_amd(i->c))) {
 		emit_ud(i);
 	} else if (!(i->mode & MODE_PE)) {
 		emit_exception(i, EXC_GP);

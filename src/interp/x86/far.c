@@ -4,6 +4,10 @@
  */
 #include "interp/x86/system.h"
 
+#include "base/log.h"
+
+#include <inttypes.h>
+
 static uint64_t cut(uint64_t value, unsigned int opsize_log2)
 {
 	return opsize_log2 == 1 ? (uint16_t)value : opsize_log2 == 2 ? (uint32_t)value : value;
@@ -283,6 +287,8 @@ void x86_far_jump(struct x86_cpu *c, uint16_t selector, uint64_t offset, uint64_
 		load_cs_real(c, selector, offset);
 		return;
 	}
+	log_printf(LOG_PCALL, "x86: ljmp %04x:%" PRIx64 " from cpl %u\n", selector, offset,
+		   x86_cpl(c));
 	struct x86_desc d = read_target(c, selector);
 	if (desc_is_code(d))
 		jump_code(c, selector, d, offset);
@@ -306,6 +312,8 @@ void x86_far_call(struct x86_cpu *c, uint16_t selector, uint64_t offset, uint64_
 		load_cs_real(c, selector, offset);
 		return;
 	}
+	log_printf(LOG_PCALL, "x86: lcall %04x:%" PRIx64 " from cpl %u\n", selector, offset,
+		   x86_cpl(c));
 	struct x86_desc d = read_target(c, selector);
 	if (desc_is_code(d))
 		call_code(c, selector, d, offset, next, size);
@@ -322,6 +330,8 @@ void x86_far_return(struct x86_cpu *c, unsigned int opsize_log2, unsigned int po
 	uint64_t pc = x86_stack_pop(&st, size);
 	uint16_t cs = (uint16_t)x86_stack_pop(&st, size);
 	if (x86_protected(c)) {
+		log_printf(LOG_PCALL, "x86: lret to %04x:%" PRIx64 " from cpl %u\n", cs, pc,
+			   x86_cpl(c));
 		x86_return_protected(c, &st, cs, pc, size, pop_bytes, NULL);
 		return;
 	}

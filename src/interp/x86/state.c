@@ -122,6 +122,7 @@ struct error *x86_post_load(struct cpu *cpu)
 		x86_smm_switch(c, c->smm);
 	c->delivering = c->exc_double = c->ext_event = false;
 	c->v.op = NULL;
+	x86_seg_set_flat(c);
 	x86_mode_changed(c);
 	for (unsigned int s = ES; s < SEG_COUNT; s++)
 		if (s != SEG_FLAT)

@@ -178,6 +178,8 @@ void x86_seg_set_vm86(struct x86_cpu *c, enum x86_seg_name s, uint16_t selector)
 void x86_seg_set_code(struct x86_cpu *c, uint16_t selector, unsigned int cpl, struct x86_desc d);
 /* After a return to an outer level: data segments that the new CPL must not see become null. */
 void x86_segs_drop_inner(struct x86_cpu *c, unsigned int cpl);
+/* SEG_FLAT, which nothing ever changes. */
+void x86_seg_set_flat(struct x86_cpu *c);
 /* lo, span, read_ok, write_ok of a segment that need not be in a register. */
 void x86_seg_span(struct x86_seg *seg, enum x86_seg_name s, uint32_t mode);
 /* Checks an SS selector for a stack at level `cpl`; faults are `vector` (#TS or #GP), and

@@ -161,6 +161,44 @@ START_TEST(reset)
 }
 END_TEST
 
+/* --- saved states --- */
+
+START_TEST(post_load)
+{
+	bed_start64();
+	uint32_t mode = bed->v.mode;
+	bed->v.mode = 0;
+	bed->seg[SEG_FLAT].limit = 5;
+	bed->seg[DS].read_ok = false;
+	ck_assert(!bed->v.cpu.class->post_load(&bed->v.cpu));
+	ck_assert_uint_eq(bed->v.mode, mode);
+	ck_assert(bed->seg[DS].read_ok);
+	ck_assert_uint_eq(bed->seg[SEG_FLAT].limit, UINT32_MAX);
+	bed->cr4 &= ~(uint64_t)CR4_PAE;
+	struct error *err = bed->v.cpu.class->post_load(&bed->v.cpu);
+	ck_assert(err != NULL);
+	error_free(err);
+	bed_start32();
+	bed->r.cc_op = 1000;
+	err = bed->v.cpu.class->post_load(&bed->v.cpu);
+	ck_assert(err != NULL);
+	error_free(err);
+}
+END_TEST
+
+/* What the board needs for multiboot. */
+START_TEST(enter_flat32)
+{
+	bed_new(NULL);
+	bed_put(BED_CODE, 1, 0xf4);
+	x86_cpu_enter_flat32(&bed->v.cpu, BED_CODE, 0x2badb002, 0x9000);
+	bed_continue();
+	ck_assert_uint_eq(bed->v.pc, BED_CODE + 1);
+	ck_assert_uint_eq(bed->r.r[RAX], 0x2badb002);
+	ck_assert(bed->v.mode & MODE_FLAT && bed->v.mode & MODE_CS32);
+}
+END_TEST
+
 static Suite *suite(void)
 {
 	Suite *s = suite_create("x86 models");
@@ -173,6 +211,8 @@ static Suite *suite(void)
 	tcase_add_test(t, msrs);
 	tcase_add_test(t, tsc);
 	tcase_add_test(t, reset);
+	tcase_add_test(t, post_load);
+	tcase_add_test(t, enter_flat32);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -7,7 +7,7 @@
 
 GUEST(read, 32, "movl 0x200000, %eax");
 GUEST(write, 32, "movl %eax, 0x200000");
-GUEST(exec, 32, "jmp 0x200000");
+GUEST(exec, 32, "movl $0x200000, %eax\njmp *%eax");
 GUEST(read3, 32, "movl 0x200000, %eax\nint $0xff");
 GUEST(write3, 32, "movl %eax, 0x200000\nint $0xff");
 GUEST(rmw, 32, "addl $1, 0x200000");
@@ -69,7 +69,7 @@ static void start(int new_format, uint64_t efer)
 
 GUEST(read64, 64, "movl 0x200000, %eax");
 GUEST(write64, 64, "movl %eax, 0x200000");
-GUEST(exec64, 64, "jmp 0x200000");
+GUEST(exec64, 64, "movl $0x200000, %eax\njmp *%rax");
 GUEST(read64_3, 64, "movl 0x200000, %eax\nint $0xff");
 GUEST(write64_3, 64, "movl %eax, 0x200000\nint $0xff");
 
