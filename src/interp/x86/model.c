@@ -74,6 +74,7 @@ static const struct {
 #define ECX_SSE4_2 BIT(20)
 #define ECX_MOVBE  BIT(22)
 #define ECX_POPCNT BIT(23)
+#define ECX_CRYPTO (BIT(1) | BIT(25)) /* pclmulqdq aes */
 
 #define EXT_SYSCALL BIT(11)
 #define EXT_NX	    BIT(20)
@@ -96,10 +97,10 @@ static const struct {
 static const uint32_t implemented[FEAT_WORDS] = {
 	[FEAT_1_EDX] = F_P4 | BIT(22) | BIT(27) | BIT(28),
 	[FEAT_1_ECX] = ECX_SSE3 | ECX_SSSE3 | ECX_CX16 | ECX_SSE4_1 | ECX_SSE4_2 | ECX_MOVBE |
-		       ECX_POPCNT | BIT(21) | BIT(31),
+		       ECX_POPCNT | ECX_CRYPTO | BIT(21) | BIT(31),
 	[FEAT_8000_0001_EDX] = EXT_COPY | EXT_SYSCALL | EXT_NX | EXT_MMXEXT | EXT_FFXSR | EXT_1GB |
 			       EXT_RDTSCP | EXT_LM | EXT_3DNOW | BIT(19),
-	[FEAT_8000_0001_ECX] = X_LAHF | BIT(1) | BIT(3) | X_CR8 | X_ABM | X_SSE4A | X_PREFETCH,
+	[FEAT_8000_0001_ECX] = X_LAHF | BIT(1) | BIT(3) | X_CR8 | X_PREFETCH,
 	[FEAT_7_0_EBX] = BIT(0) | BIT(7) | BIT(9),
 };
 
@@ -296,7 +297,7 @@ static const struct x86_model models[] = {
 	 0x8000000a,
 	 {F_P4,
 	  ECX_SSE3 | ECX_SSSE3 | ECX_CX16 | ECX_SSE4_1 | ECX_SSE4_2 | ECX_MOVBE | ECX_POPCNT |
-		  BIT(21) | BIT(31),
+		  ECX_CRYPTO | BIT(21) | BIT(31),
 	  (F_P4 & EXT_COPY) | EXT_SYSCALL | EXT_NX | EXT_MMXEXT | EXT_FFXSR | EXT_1GB | EXT_RDTSCP |
 		  EXT_LM | EXT_3DNOW,
 	  X_LAHF | X_CR8 | X_ABM | X_SSE4A | X_PREFETCH, BIT(0) | BIT(7) | BIT(9)},
