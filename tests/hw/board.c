@@ -102,11 +102,11 @@ struct machine *board_new(const char *name, unsigned int cpus)
 	now = 0;
 	clock_use_icount(0, now_read, NULL);
 	m->class = machine_class_find("i386", name);
-	ck_assert_ptr_nonnull(m->class);
+	g_assert(m->class); /* not Check's: the fuzzer is no test case */
 	machine_configure(m, cpus);
 	err = m->class->init(m);
 	if (err)
-		ck_abort_msg("%s", err->message);
+		g_error("%s", err->message);
 	devices_reset();
 	return m;
 }

@@ -165,16 +165,16 @@ START_TEST(count_down)
 	/* periodic, divided by 16 */
 	apic_poke(0, TDCR, 3);
 	apic_poke(0, LVTT, 0x20041);
-	apic_poke(0, TICR, 100);
+	apic_poke(0, TICR, 1000);
 	for (unsigned int i = 0; i < 5; i++) {
-		run_ns(1599);
+		run_ns(15999);
 		ck_assert_int_eq(accept_interrupt(0), -1);
 		run_ns(1);
 		ck_assert_int_eq(accept_interrupt(0), 0x41);
 		apic_poke(0, EOI, 0);
 	}
 	apic_poke(0, LVTT, 0x30041); /* masked */
-	run_ns(10000);
+	run_ns(100000);
 	ck_assert_int_eq(accept_interrupt(0), -1);
 	apic_poke(0, TICR, 0);
 	ck_assert_uint_eq(apic_peek(0, TCCR), 0);

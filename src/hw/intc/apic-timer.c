@@ -4,6 +4,11 @@
  */
 #include "hw/intc/apic.h"
 
+#include <glib.h>
+
+/* A host cannot follow faster interrupts; periods below this are stretched. */
+#define MIN_PERIOD_NS (10 * NS_PER_US)
+
 /* Divide configuration: bits 3, 1 and 0; 111b is 1. */
 static unsigned int divide_shift(const struct apic *s)
 {
@@ -46,7 +51,8 @@ static void arm(struct apic *s)
 	if (elapsed < 0)
 		elapsed = 0;
 	if (periodic(s))
-		timer_set(&s->timer, s->count_start + (elapsed / period + 1) * period);
+		timer_set(&s->timer, MAX(s->count_start + (elapsed / period + 1) * period,
+					 period < MIN_PERIOD_NS ? now + MIN_PERIOD_NS : 0));
 	else if (elapsed < period)
 		timer_set(&s->timer, s->count_start + period);
 }

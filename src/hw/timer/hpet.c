@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 
+#include <glib.h>
+
 enum {
 	GENERAL_CAPABILITIES = 0x000,
 	GENERAL_CONFIGURATION = 0x010,
@@ -38,6 +40,9 @@ enum {
 
 /* A counter that has this far to go is not waited for: the comparator was set into the past. */
 #define FAR_TICKS (INT64_MAX / NS_PER_TICK / 4)
+
+/* A host cannot follow faster interrupts; periods below this are stretched. */
+#define MIN_PERIOD_TICKS (10 * NS_PER_US / NS_PER_TICK)
 
 static bool running(const struct hpet *s)
 {
@@ -95,6 +100,8 @@ static void arm(struct hpet *s, unsigned int n)
 		ticks = UINT64_MAX; /* equal now: it has fired */
 	else if (ticks == 0)
 		ticks = UINT64_C(1) << 32;
+	if ((t->config & TN_PERIODIC) && t->period && t->period < MIN_PERIOD_TICKS)
+		ticks = MAX(ticks, MIN_PERIOD_TICKS);
 	if (ticks > FAR_TICKS)
 		timer_cancel(&t->timer);
 	else

@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 
+#include <glib.h>
+
 /* Control word. */
 #define CW_BCD	  0x01
 #define CW_MODE	  0x0e
@@ -27,6 +29,9 @@
 
 /* Ticks that came late are delivered one by one unless the host was away for longer than this. */
 #define CATCH_UP_NS (100 * NS_PER_MS)
+
+/* A host cannot follow faster edges; those that come sooner are left out. */
+#define MIN_EDGE_NS (10 * NS_PER_US)
 
 static int64_t to_clocks(int64_t ns)
 {
@@ -129,6 +134,8 @@ static void arm(struct i8254 *s, int64_t from)
 {
 	reload(&s->counters[0], from);
 	s->next_edge = next_edge(&s->counters[0], from);
+	if (is_periodic(&s->counters[0]) && s->next_edge != INT64_MAX)
+		s->next_edge = MAX(s->next_edge, from + MIN_EDGE_NS);
 	if (s->next_edge == INT64_MAX || s->out_disabled)
 		timer_cancel(&s->timer);
 	else
