@@ -341,7 +341,8 @@ struct op *builder_op(struct block_builder *b, handler_fn *fn)
 	unsigned int i = b->op_count++;
 
 	b->ops[i] = (struct op){.fn = fn};
-	b->where[i] = (struct op_where){(uint16_t)b->insn_offset, (uint8_t)b->insns};
+	b->where[i] =
+		(struct op_where){(uint16_t)b->insn_offset, (uint8_t)b->insns, b->context};
 	b->info[i] = (struct op_info){0};
 	return &b->ops[i];
 }
@@ -456,6 +457,7 @@ static void builder_start(struct vcpu *v, struct block_builder *b, const struct 
 	b->next_avail = at->avail[1];
 	b->size = b->op_count = b->insns = b->insn_offset = b->accesses = 0;
 	b->crosses = b->overrun = false;
+	b->context = (uint8_t)(b->mode >> CONTEXT_SHIFT);
 }
 
 /* True where the decoded code may stay in the cache. */

@@ -34,6 +34,7 @@ struct block {
 struct op_where {
 	uint16_t offset; /* of its instruction's first byte */
 	uint8_t insn;	 /* number of its instruction */
+	uint8_t context; /* v->mode's CONTEXT_MASK bits before it */
 };
 
 /* What a decoder fills in. */
@@ -51,6 +52,7 @@ struct block_builder {
 	unsigned int op_count, insns;
 	unsigned int accesses; /* memory operands, for -stats */
 	unsigned int insn_offset; /* start of the instruction being decoded */
+	uint8_t context;	  /* of that instruction */
 	struct op ops[BLOCK_MAX_OPS + 16];
 	struct op_where where[BLOCK_MAX_OPS + 16];
 	struct op_info {

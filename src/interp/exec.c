@@ -67,6 +67,7 @@ void vcpu_sync_pc(struct vcpu *v)
 	const struct op_where *where = &b->op_where[v->op - b->ops];
 
 	v->pc = b->pc + where->offset;
+	v->mode = (v->mode & ~CONTEXT_MASK) | (uint32_t)where->context << CONTEXT_SHIFT;
 	v->budget += b->insns - where->insn;
 	v->op = NULL;
 }

@@ -68,6 +68,7 @@ _Static_assert(sizeof(struct op) == 32, "two op records fill a cache line");
 enum body_exit {
 	BODY_NEXT,	/* go on with the following op */
 	BODY_BRANCH,	/* the op's branch is taken */
+	BODY_SKIP,	/* go on behind the following op->x ops */
 	BODY_DONE,	/* an indirect branch: the pc is in the processor's state */
 	BODY_INTERPRET, /* nothing has changed: the interpreter must run this same op */
 };

@@ -219,8 +219,8 @@ void vcpu_tlb_set(struct vcpu *v, unsigned int mode, uint64_t va, uint64_t phys,
 {
 	struct tlb *t = &v->tlbs[mode];
 
+	phys = prot & PROT_SMALL ? phys - (va & ~GUEST_PAGE_MASK) : phys & GUEST_PAGE_MASK;
 	va &= GUEST_PAGE_MASK;
-	phys &= GUEST_PAGE_MASK;
 	v->stats.tlb_fills++;
 	g_mutex_lock(&v->tlb_lock);
 	if (t->used >= 1u << t->bits && t->bits < TLB_MAX_BITS) {
@@ -236,16 +236,18 @@ void vcpu_tlb_set(struct vcpu *v, unsigned int mode, uint64_t va, uint64_t phys,
 	}
 	t->used++;
 	detail_fill(v, d, phys);
+	if (prot & PROT_SMALL)
+		d->ram = NULL;
 	d->prot = (uint8_t)prot;
-	uint64_t slow = d->ram ? 0 : TLB_SLOW;
+	uint64_t slow = prot & PROT_SMALL ? TLB_SLOW | TLB_ONCE : d->ram ? 0 : TLB_SLOW;
 	e->exec = prot & PROT_X ? va | slow : UINT64_MAX;
 	if (prot & PROT_WATCH)
-		slow = TLB_SLOW;
+		slow |= TLB_SLOW;
 	e->addend = d->ram ? (uintptr_t)d->ram->host + d->ram_offset - va : 0;
 	e->read = prot & PROT_R ? va | slow : UINT64_MAX;
 	if (d->region || (d->ram && (page_has_code(d->ram, d->ram_offset) ||
 				     d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS] != 0xff)))
-		slow = TLB_SLOW;
+		slow |= TLB_SLOW;
 	__atomic_store_n(&e->write, prot & PROT_W ? va | slow : UINT64_MAX, __ATOMIC_RELAXED);
 	g_mutex_unlock(&v->tlb_lock);
 }

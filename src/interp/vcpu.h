@@ -20,12 +20,17 @@
 /* --- software TLB (interp/tlb.c) --- */
 
 enum mem_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
-enum { PROT_R = 1, PROT_W = 2, PROT_X = 4, PROT_WATCH = 8 /* loads and stores go the slow path */ };
+enum {
+	PROT_R = 1, PROT_W = 2, PROT_X = 4,
+	PROT_WATCH = 8,	 /* loads and stores go the slow path */
+	PROT_SMALL = 16, /* the guest's mapping is smaller than a page: good for this access only */
+};
 
 /* Low bits of a tag; any of them makes the inline compare fail. */
 enum {
 	TLB_INVALID = 1, /* nothing is here */
 	TLB_SLOW = 2,	 /* the page is mapped, but accesses go through the slow path */
+	TLB_ONCE = 4,	 /* ... and each one asks the ISA anew (PROT_SMALL) */
 };
 
 struct tlb_entry {
@@ -99,6 +104,10 @@ struct isa {
 	void (*watch)(struct vcpu *v, uint64_t va, unsigned int size, enum mem_access access);
 };
 
+/* Mode bits that op_where.context holds for each instruction of a block (ARM: ITSTATE). */
+#define CONTEXT_SHIFT 24
+#define CONTEXT_MASK  (UINT32_C(0xff) << CONTEXT_SHIFT)
+
 #define BLOCK_SCRATCH_SIZE 8192
 #define JUMP_CACHE_BITS 11
 #define JUMP_CACHE_SIZE (1u << JUMP_CACHE_BITS)
@@ -116,7 +125,8 @@ struct vcpu {
 	const struct op *op; /* the op that entered a slow path: its block and pc follow from it */
 	int64_t budget;	     /* valid while out of handlers, and in slow paths */
 	uint64_t jump_generation; /* upper 16 bits; xor'ed into jump cache keys */
-	uint32_t mode;	     /* mode bits of the current block key, kept by the ISA */
+	uint32_t mode;	     /* mode bits of the current block key, kept by the ISA; those of
+				CONTEXT_MASK may change from one instruction to the next */
 	unsigned int mmu_mode;
 	uint64_t code_base;  /* base of the code segment, kept by the ISA */
 	/* cold */
@@ -161,7 +171,8 @@ void vcpu_before_io(struct vcpu *v);
 void vcpu_set_check_aligned(struct vcpu *v, bool on);
 /* Makes `mode` the current MMU mode. */
 void vcpu_set_mmu_mode(struct vcpu *v, unsigned int mode);
-/* Fills an entry: `phys` is the page of `va`, `page_size` the size of the guest's mapping. */
+/* Fills an entry: `phys` is the page of `va`, `page_size` the size of the guest's mapping. With
+ * PROT_SMALL, `phys` is the address of `va` itself. */
 void vcpu_tlb_set(struct vcpu *v, unsigned int mode, uint64_t va, uint64_t phys, unsigned int prot,
 		  uint64_t page_size);
 /* Translated code is on this page now: stores to it take the slow path in every TLB. */
