@@ -1,0 +1,22 @@
+/* VFP. */
+#include "interp/arm/decode.h"
+
+bool arm_decode_vfp(struct arm_insn *i)
+{
+	return false;
+}
+
+bool arm_decode_neon_data(struct arm_insn *i, u32 word)
+{
+	return false;
+}
+
+bool arm_decode_neon_ls(struct arm_insn *i, u32 word)
+{
+	return false;
+}
+
+bool arm_decode_iwmmxt(struct arm_insn *i)
+{
+	return false;
+}

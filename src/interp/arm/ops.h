@@ -1,0 +1,141 @@
+/*
+ * How ARM op bodies are written: operands, memory, control flow.
+ *
+ * Fields of an op record, unless the op says otherwise: `a` is the destination register, `b` the
+ * first operand (Rn), `x` the second one (Rm), all byte offsets into struct arm_regs; `s` is a
+ * shift amount, imm an immediate, disp an address offset. Branches: imm is the target pc, x the
+ * instructions of the block that a taken branch leaves behind, s whether it may be linked.
+ *
+ * Loads and stores exist in three variants, chosen when the block is decoded: le (any alignment,
+ * little-endian), st (misaligned accesses are special) and be (the same with data big-endian).
+ */
+#ifndef INTERP_ARM_OPS_H
+#define INTERP_ARM_OPS_H
+
+#include "interp/arm/cpu.h"
+#include "interp/block.h"
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int8_t s8;
+typedef int16_t s16;
+typedef int32_t s32;
+typedef int64_t s64;
+
+#define CPU ((struct arm_cpu *)v)
+
+#ifdef RATITE_BITCODE
+#define OP(name)                                                              \
+	enum body_exit body_arm_##name(struct vcpu *v, struct arm_regs *regs, \
+				       const struct op *op);                  \
+	enum body_exit body_arm_##name(struct vcpu *v, struct arm_regs *regs, const struct op *op)
+#define REGS	     regs
+#define NEXT	     return BODY_NEXT
+#define SLOW(expr)   return BODY_INTERPRET
+#define LEAVE	     return BODY_INTERPRET
+#define LEAVE_AFTER  return BODY_INTERPRET
+#define BRANCH_TAKEN return BODY_BRANCH
+#define SKIP	     return BODY_SKIP
+#define JUMP_TO(pc_) return (v->pc = (pc_), BODY_DONE)
+#else
+#define OP(name)                  \
+	handler_fn arm_op_##name; \
+	UNSANITIZED HANDLER void arm_op_##name(struct vcpu *v, const struct op *op, int64_t budget)
+#define REGS (&CPU->r)
+#define NEXT MUSTTAIL return op[1].fn(v, op + 1, budget)
+/* Something that may raise, or look at pc and budget: they are known from v->op. */
+#define SLOW(expr)                  \
+	do {                        \
+		v->op = op;         \
+		v->budget = budget; \
+		expr;               \
+	} while (0)
+/* Back to the loop; v->pc is set. */
+#define LEAVE	    MUSTTAIL return op_leave(v, op, budget)
+/* The op's instruction is complete; the loop goes on at the one of the next op. */
+#define LEAVE_AFTER MUSTTAIL return op_dropped(v, op + 1, budget)
+/* Behind the following op->x ops. */
+#define SKIP	    MUSTTAIL return op[1 + op->x].fn(v, op + 1 + op->x, budget)
+/* The op's branch to imm is taken; the rest of the block is not run. */
+#define BRANCH_TAKEN                                                     \
+	do {                                                             \
+		const struct op *link_ = op->link;                       \
+		budget += op->x;                                         \
+		if (LIKELY(link_ != NULL))                               \
+			ENTER_BLOCK(link_);                              \
+		v->pc = op->imm;                                         \
+		if (op->s)                                               \
+			MUSTTAIL return op_jump_and_link(v, op, budget); \
+		MUSTTAIL return op_jump(v, op, budget);                  \
+	} while (0)
+/* An indirect branch, the last op of its block. */
+#define JUMP_TO(pc_)                                    \
+	do {                                            \
+		v->pc = (pc_);                          \
+		MUSTTAIL return op_jump(v, op, budget); \
+	} while (0)
+#endif
+
+#define R(off)	      (*(const u32 *)((const char *)REGS + (off)))
+#define W(off, value) (*(u32 *)((char *)REGS + (off)) = (value))
+
+/* Goes to an address whose bit 0 selects Thumb. */
+#define JUMP_EXCHANGE(target)                                  \
+	do {                                                   \
+		u32 t_ = (target);                             \
+		v->mode = (v->mode & ~(u32)MODE_T) | (t_ & 1); \
+		JUMP_TO(t_ &(t_ & 1 ? ~1u : ~3u));             \
+	} while (0)
+
+/* --- memory --- */
+
+typedef u8 unaligned8 __attribute__((may_alias));
+typedef u16 unaligned16 __attribute__((may_alias, aligned(1)));
+typedef u32 unaligned32 __attribute__((may_alias, aligned(1)));
+typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
+
+#define ALIGNED_le(va, bytes) true
+#define ALIGNED_st(va, bytes) (((va) & ((bytes) - 1)) == 0)
+#define ALIGNED_be(va, bytes) ALIGNED_st(va, bytes)
+#define SWAP_le(bits, x)      (x)
+#define SWAP_st(bits, x)      (x)
+#define SWAP_be(bits, x)      BSWAP##bits(x)
+#define BSWAP8(x)	      (x)
+#define BSWAP16(x)	      __builtin_bswap16(x)
+#define BSWAP32(x)	      __builtin_bswap32(x)
+
+/* Loads `bits` at `va` into a new variable, in variant `var_`. */
+#define LOAD_AS(variant, bits, var, va)                                                           \
+	u##bits var;                                                                              \
+	do {                                                                                      \
+		u64 va_ = (u32)(va);                                                              \
+		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                              \
+		if (LIKELY(e_->read == tlb_tag(va_, bits / 8) &&                                  \
+			   ALIGNED_##variant(va_, bits / 8)))                                     \
+			var = SWAP_##variant(bits, *(const unaligned##bits *)(e_->addend + va_)); \
+		else                                                                              \
+			SLOW(var = (u##bits)arm_load(CPU, (u32)va_, bits / 8, v->mmu_mode));      \
+	} while (0)
+
+#define STORE_AS(variant, bits, va, value)                                                       \
+	do {                                                                                     \
+		u64 va_ = (u32)(va);                                                             \
+		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                             \
+		if (LIKELY(e_->write == tlb_tag(va_, bits / 8) &&                                \
+			   ALIGNED_##variant(va_, bits / 8)))                                    \
+			*(unaligned##bits *)(e_->addend + va_) =                                 \
+				SWAP_##variant(bits, (u##bits)(value));                          \
+		else                                                                             \
+			SLOW(arm_store(CPU, (u32)va_, bits / 8, (u##bits)(value), v->mmu_mode)); \
+	} while (0)
+
+/* --- rare instructions --- */
+
+/* A C function that does an instruction's whole work; op->imm is the instruction as ARM encodes it
+ * (Thumb-2: first halfword in the upper half), op->disp what the decoder adds. */
+typedef void arm_helper(struct arm_cpu *c, const struct op *op);
+#define HELPER(op) ((arm_helper *)(uintptr_t)(op)->imm2)
+
+#endif

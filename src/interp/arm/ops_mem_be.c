@@ -1,0 +1,3 @@
+/* Loads and stores: big-endian. */
+#define VARIANT be
+#include "interp/arm/ops_mem.tmpl.h"
