@@ -27,8 +27,10 @@ int cluster_read_file(struct image *img, uint64_t offset, void *buf, size_t len)
 	uint64_t end = img->file->size;
 	size_t n = offset < end ? MIN(len, end - offset) : 0;
 
+	if (!len)
+		return 0;
 	memset((uint8_t *)buf + n, 0, len - n);
-	return image_pread(img->file, offset, buf, n);
+	return n ? image_pread(img->file, offset, buf, n) : 0;
 }
 
 struct error *cluster_read_table(struct image *img, uint64_t offset, uint64_t count,
@@ -97,15 +99,19 @@ static int read_data(struct image *img, uint64_t at, uint64_t offset, uint8_t *b
 	return err;
 }
 
+/* Clusters that one look covers: hostile images have any number of them. */
+#define MAX_RUN 65536u
+
 /* Bytes from `offset`, at most `len`, in clusters that are alike and follow each other. */
 static int find_run(struct image *img, uint64_t offset, uint64_t len, struct cluster_place *p,
 		    uint64_t *run)
 {
 	struct cluster_io *c = img->state;
 	uint64_t index = offset / c->size, n = c->size - offset % c->size;
+	uint64_t stop = MIN(len, n + (uint64_t)MAX_RUN * c->size);
 	int err = c->ops->find(img, index, p);
 
-	while (!err && n < len && p->kind != CLUSTER_PACKED) {
+	while (!err && n < stop && p->kind != CLUSTER_PACKED) {
 		struct cluster_place next;
 		err = c->ops->find(img, ++index, &next);
 		if (err || next.kind != p->kind ||

@@ -454,7 +454,7 @@ struct error *qcow2_snapshot_delete(struct image *img, const char *id)
 {
 	struct qcow2 *q = qcow2_of(img);
 	int index = find(q, id);
-	uint64_t *l1;
+	uint64_t *l1 = NULL;
 
 	if (index < 0)
 		return error_errno(ENOENT, "Could not delete snapshot '%s'", id);
@@ -465,8 +465,10 @@ struct error *qcow2_snapshot_delete(struct image *img, const char *id)
 	err = begin(img);
 	if (!err)
 		err = read_l1(img, s.l1_offset, s.l1_size, &l1);
-	if (err)
+	if (err) {
+		g_free(l1);
 		return error_errno(err, "Could not delete snapshot '%s'", id);
+	}
 	g_array_remove_index(q->snapshots, (guint)index);
 	err = write_snapshots(img);
 	if (!err)

@@ -11,8 +11,10 @@ int qcow2_read_file(struct image *img, uint64_t offset, void *buf, size_t len)
 	uint64_t end = img->file->size;
 	size_t n = offset < end ? MIN(len, end - offset) : 0;
 
+	if (!len)
+		return 0;
 	memset((uint8_t *)buf + n, 0, len - n);
-	return image_pread(img->file, offset, buf, n);
+	return n ? image_pread(img->file, offset, buf, n) : 0;
 }
 
 /* --- cache --- */

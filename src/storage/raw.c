@@ -23,7 +23,7 @@ static int raw_pread(struct image *img, uint64_t offset, void *buf, size_t len)
 	size_t n = offset < end ? MIN(len, end - offset) : 0;
 
 	memset((uint8_t *)buf + n, 0, len - n);
-	return image_pread(img->file, offset, buf, n);
+	return n ? image_pread(img->file, offset, buf, n) : 0;
 }
 
 /* Would a guessed image be taken for another format after this write? */

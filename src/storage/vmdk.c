@@ -34,8 +34,10 @@ static int read_file(struct image *file, uint64_t offset, void *buf, size_t len)
 {
 	size_t n = offset < file->size ? MIN(len, file->size - offset) : 0;
 
+	if (!len)
+		return 0;
 	memset((uint8_t *)buf + n, 0, len - n);
-	return image_pread(file, offset, buf, n);
+	return n ? image_pread(file, offset, buf, n) : 0;
 }
 
 /* --- grains --- */
@@ -320,6 +322,9 @@ static int map_grain(struct vmdk_extent *e, uint64_t in, struct image_extent *x)
 	return err;
 }
 
+/* Grains that one call looks at: hostile images have any number of them. */
+#define MAX_MAPPED 65536u
+
 static int vmdk_map(struct image *img, uint64_t offset, uint64_t len, struct image_extent *x)
 {
 	struct vmdk *v = img->state;
@@ -339,7 +344,8 @@ static int vmdk_map(struct image *img, uint64_t offset, uint64_t len, struct ima
 	}
 	uint64_t in = offset - e->start * 512, size = e->grain * 512ull, n = size - in % size;
 	int err = map_grain(e, in, x);
-	while (!err && n < x->length) {
+	uint64_t stop = MIN(x->length, n + MAX_MAPPED * size);
+	while (!err && n < stop) {
 		struct image_extent next;
 		err = map_grain(e, in + n, &next);
 		if (next.allocated != x->allocated || next.zero != x->zero ||
