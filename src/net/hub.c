@@ -24,12 +24,18 @@ static GPtrArray *hubs; /* of the one network, as in net.c */
 static bool hub_receive(void *opaque, const uint8_t *frame, size_t len)
 {
 	struct hub_port *from = opaque;
+	GPtrArray *ports = from->hub->ports;
 
-	for (unsigned int i = 0; i < from->hub->ports->len; i++) {
-		struct hub_port *to = g_ptr_array_index(from->hub->ports, i);
+	/* A member that answers at once is not heard before all have heard the question. */
+	for (unsigned int i = 0; i < ports->len; i++)
+		net_hold(((struct hub_port *)g_ptr_array_index(ports, i))->port);
+	for (unsigned int i = 0; i < ports->len; i++) {
+		struct hub_port *to = g_ptr_array_index(ports, i);
 		if (to != from)
 			net_send(to->port, frame, len);
 	}
+	for (unsigned int i = 0; i < ports->len; i++)
+		net_release(((struct hub_port *)g_ptr_array_index(ports, i))->port);
 	return true;
 }
 

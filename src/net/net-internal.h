@@ -14,6 +14,10 @@ void net_ports_free(void);
 /* Tells the sender that waits for room in `port` where there is some now. */
 void net_port_drained(struct net_port *port);
 
+/* Between these the port is handed nothing: frames for it wait. */
+void net_hold(struct net_port *port);
+void net_release(struct net_port *port);
+
 /* hub.c */
 bool net_hub_has_room(const struct net_port *hub_port);
 /* The port behind hub_port took frames: senders on the other ports may go on. */

@@ -231,6 +231,18 @@ void net_send(struct net_port *port, const void *frame, size_t len)
 		net_flush(port);
 }
 
+void net_hold(struct net_port *port)
+{
+	port->sending++;
+}
+
+void net_release(struct net_port *port)
+{
+	port->sending--;
+	if (!port->sending && !g_queue_is_empty(&port->waiting))
+		net_flush(port);
+}
+
 bool net_can_send(const struct net_port *port)
 {
 	struct net_port *to = port->peer;

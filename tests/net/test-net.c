@@ -153,6 +153,39 @@ START_TEST(hub)
 }
 END_TEST
 
+/* Answers each frame at once with one whose first byte is one more, up to 9. */
+static bool answer(void *opaque, const uint8_t *frame, size_t len)
+{
+	struct guest *g = opaque;
+	uint8_t copy[60];
+
+	guest_receive(g, frame, len);
+	memcpy(copy, frame, sizeof(copy));
+	if (copy[0]++ < 9)
+		net_send(g->port, copy, sizeof(copy));
+	return true;
+}
+
+static const struct net_port_ops answer_ops = {.kind = "answer", .receive = answer};
+
+START_TEST(hub_order)
+{
+	struct guest *asks = guest_new(), *answers = g_new0(struct guest, 1), *hears = guest_new();
+	uint8_t frame[60] = {0};
+
+	answers->frames = g_ptr_array_new();
+	answers->port = net_port_new(&answer_ops, answers, NULL);
+	works(net_join(asks->port, net_hub_port(1)));
+	works(net_join(answers->port, net_hub_port(1)));
+	works(net_join(hears->port, net_hub_port(1)));
+	net_send(asks->port, frame, sizeof(frame));
+	ck_assert_uint_eq(asks->frames->len, 1);
+	ck_assert_uint_eq(hears->frames->len, 2);
+	ck_assert_uint_eq(frame_at(hears, 0)->data[0], 0);
+	ck_assert_uint_eq(frame_at(hears, 1)->data[0], 1);
+}
+END_TEST
+
 START_TEST(options)
 {
 	struct machine *m = machine();
@@ -451,8 +484,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {queue_and_link, hub,	 options, user_dhcp,
-				      user_tftp,      dump_file, NULL};
+	const TTest *const tests[] = {queue_and_link, hub,	 hub_order, options,
+				      user_dhcp,      user_tftp, dump_file, NULL};
 	Suite *suite = suite_create("net");
 	TCase *cases = tcase_create("net");
 
