@@ -289,6 +289,22 @@ static uint64_t load_in_page(struct vcpu *v, uint64_t va, unsigned int size, uns
 	return mem_load_le(v->cpu.memory, d->phys + offset, size);
 }
 
+/* RAM was stored to behind a tag that says slow: dirt, code, and perhaps a fast tag from now on. */
+static void stored_slowly(struct vcpu *v, uint64_t va, unsigned int size, struct tlb_entry *e,
+			  struct tlb_detail *d)
+{
+	d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS] = 0xff;
+	if (page_has_code(d->ram, d->ram_offset))
+		blocks_invalidate(d->ram, d->ram_offset + (va & ~GUEST_PAGE_MASK), size);
+	if (page_has_code(d->ram, d->ram_offset))
+		return;
+	g_mutex_lock(&v->tlb_lock);
+	if (!page_has_code(d->ram, d->ram_offset) && !(d->prot & PROT_WATCH) &&
+	    e->write == ((va & GUEST_PAGE_MASK) | TLB_SLOW))
+		e->write = va & GUEST_PAGE_MASK;
+	g_mutex_unlock(&v->tlb_lock);
+}
+
 static void store_in_page(struct vcpu *v, uint64_t va, unsigned int size, uint64_t value,
 			  unsigned int mode)
 {
@@ -304,16 +320,7 @@ static void store_in_page(struct vcpu *v, uint64_t va, unsigned int size, uint64
 		return;
 	}
 	store_le(d->ram->host + d->ram_offset + offset, size, value);
-	d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS] = 0xff;
-	if (page_has_code(d->ram, d->ram_offset))
-		blocks_invalidate(d->ram, d->ram_offset + offset, size);
-	if (!page_has_code(d->ram, d->ram_offset)) {
-		g_mutex_lock(&v->tlb_lock);
-		if (!page_has_code(d->ram, d->ram_offset) && !(d->prot & PROT_WATCH) &&
-		    t->entries[i].write == ((va & GUEST_PAGE_MASK) | TLB_SLOW))
-			t->entries[i].write = va & GUEST_PAGE_MASK;
-		g_mutex_unlock(&v->tlb_lock);
-	}
+	stored_slowly(v, va, size, &t->entries[i], d);
 }
 
 static bool crosses_page(uint64_t va, unsigned int size)
@@ -376,6 +383,27 @@ void *vcpu_probe_write(struct vcpu *v, uint64_t va, unsigned int size, unsigned 
 	if (entry_tag(e, ACCESS_WRITE) & TLB_SLOW)
 		return NULL;
 	return (void *)(e->addend + va);
+}
+
+void *vcpu_atomic_host(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode)
+{
+	vcpu_probe_write(v, va, size, mode);
+	if (crosses_page(va, size))
+		return NULL;
+	struct tlb_detail *d = &v->tlbs[mode].details[tlb_index(&v->tlbs[mode], va)];
+	if (!d->ram || d->region)
+		return NULL;
+	return d->ram->host + d->ram_offset + (va & ~GUEST_PAGE_MASK);
+}
+
+void vcpu_atomic_done(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode)
+{
+	struct tlb *t = &v->tlbs[mode];
+	unsigned int i = tlb_index(t, va);
+
+	stored_slowly(v, va, size, &t->entries[i], &t->details[i]);
+	if (UNLIKELY(v->isa->watch))
+		v->isa->watch(v, va, size, ACCESS_WRITE);
 }
 
 void *vcpu_host_span(struct vcpu *v, uint64_t va, enum mem_access access, unsigned int mode,

@@ -199,6 +199,14 @@ void vcpu_store_slow(struct vcpu *v, uint64_t va, unsigned int size, uint64_t va
 /* Raises the fault a write would, without writing; returns a host pointer where plain RAM backs
  * all of [va, va+size) and it may be written directly, else NULL. */
 void *vcpu_probe_write(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode);
+/*
+ * For atomic operations where the inline probe missed: the memory itself, also if it holds code or is
+ * not dirty yet, so that they are atomic against every other vCPU; vcpu_atomic_done() afterwards sees
+ * to code and dirt. NULL where no RAM backs all of it (registers, ROM, a page crossing): the caller
+ * loads and stores.
+ */
+void *vcpu_atomic_host(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode);
+void vcpu_atomic_done(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode);
 /* Host pointer for reads or writes of up to one page of plain RAM, without side effects other than
  * TLB fills and faults; NULL: use the slow path. For REP strings and wide loads. */
 void *vcpu_host_span(struct vcpu *v, uint64_t va, enum mem_access access, unsigned int mode,

@@ -56,6 +56,15 @@ void *vcpu_probe_write(struct vcpu *v, uint64_t va, unsigned int size, unsigned 
 	return NULL;
 }
 
+void *vcpu_atomic_host(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode)
+{
+	return NULL;
+}
+
+void vcpu_atomic_done(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode)
+{
+}
+
 void *vcpu_host_span(struct vcpu *v, uint64_t va, enum mem_access access, unsigned int mode,
 		     uint64_t *span)
 {

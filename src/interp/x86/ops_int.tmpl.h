@@ -745,19 +745,27 @@ OPN(cmpxchg_rr_)
 }
 
 /*
- * Atomic forms, with or without LOCK: XCHG, XADD, CMPXCHG and LOCKed arithmetic on memory. A host
- * pointer to plain RAM is operated on with C11 atomics; elsewhere (registers of devices, pages with
- * code, page crossings) the plain sequence must do.
+ * Atomic forms, with or without LOCK: XCHG, XADD, CMPXCHG and LOCKed arithmetic on memory. RAM is
+ * operated on with C11 atomics, also where the inline probe missed because the page holds code or is
+ * clean; elsewhere (registers of devices, page crossings) a load and a store must do.
  */
 #define ATOMIC_ADDRESS(var)                                                                        \
 	EA_sg(va, SIZE, true);                                                                     \
-	UINT *var = NULL;                                                                          \
+	UINT *var;                                                                                 \
+	bool slow_ = false;                                                                        \
 	do {                                                                                       \
 		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va);                                \
-		if (LIKELY(e_->write == tlb_tag(va, SIZE)))                                        \
+		if (LIKELY(e_->write == tlb_tag(va, SIZE))) {                                      \
 			var = (UINT *)(e_->addend + va);                                           \
-		else                                                                               \
-			SLOW(var = vcpu_probe_write(v, va, SIZE, v->mmu_mode));                    \
+		} else {                                                                           \
+			slow_ = true;                                                              \
+			SLOW(var = vcpu_atomic_host(v, va, SIZE, v->mmu_mode));                    \
+		}                                                                                  \
+	} while (0)
+#define ATOMIC_DONE                                                                                \
+	do {                                                                                       \
+		if (UNLIKELY(slow_))                                                               \
+			SLOW(vcpu_atomic_done(v, va, SIZE, v->mmu_mode));                          \
 	} while (0)
 
 /* Old value of memory and what takes its place; `expr` gives the new value from `old`. */
@@ -769,6 +777,7 @@ OPN(cmpxchg_rr_)
 		while (!__atomic_compare_exchange_n(host_, &old, (UINT)(expr), false,              \
 						    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))           \
 			;                                                                          \
+		ATOMIC_DONE;                                                                       \
 	} else {                                                                                   \
 		SLOW(old = (UINT)vcpu_load_slow(v, va, SIZE, v->mmu_mode);                         \
 		     vcpu_store_slow(v, va, SIZE, (UINT)(expr), v->mmu_mode));                     \
@@ -778,11 +787,13 @@ OPN(xchg_mr_)
 {
 	ATOMIC_ADDRESS(host);
 	UINT old, value = RX(op->a);
-	if (LIKELY(host != NULL))
+	if (LIKELY(host != NULL)) {
 		old = __atomic_exchange_n(host, value, __ATOMIC_SEQ_CST);
-	else
+		ATOMIC_DONE;
+	} else {
 		SLOW(old = (UINT)vcpu_load_slow(v, va, SIZE, v->mmu_mode);
 		     vcpu_store_slow(v, va, SIZE, value, v->mmu_mode));
+	}
 	WX(op->a, old);
 	NEXT;
 }

@@ -257,13 +257,14 @@ static void set_zf(struct x86_cpu *c, bool zf)
 void x86_cmpxchg8b(struct x86_cpu *c, const struct op *op)
 {
 	u64 va = x86_op_ea(c, op, 8, true);
-	u64 *host = vcpu_probe_write(&c->v, va, 8, c->v.mmu_mode);
+	u64 *host = vcpu_atomic_host(&c->v, va, 8, c->v.mmu_mode);
 	u64 expect = (u32)c->r.r[RAX] | c->r.r[RDX] << 32;
 	u64 value = (u32)c->r.r[RBX] | c->r.r[RCX] << 32, old = expect;
 
 	if (host) {
 		__atomic_compare_exchange_n(host, &old, value, false, __ATOMIC_SEQ_CST,
 					    __ATOMIC_SEQ_CST);
+		vcpu_atomic_done(&c->v, va, 8, c->v.mmu_mode);
 	} else {
 		old = x86_load(c, va, 8);
 		x86_store(c, va, 8, old == expect ? value : old);
@@ -279,7 +280,7 @@ void x86_cmpxchg8b(struct x86_cpu *c, const struct op *op)
  * host has no such instruction. */
 static bool exchange16(struct x86_cpu *c, u64 va, u64 expect[2], const u64 value[2])
 {
-	u64 *host = vcpu_probe_write(&c->v, va, 16, c->v.mmu_mode);
+	u64 *host = vcpu_atomic_host(&c->v, va, 16, c->v.mmu_mode);
 
 #ifdef __x86_64__
 	if (host) {
@@ -289,6 +290,7 @@ static bool exchange16(struct x86_cpu *c, u64 va, u64 expect[2], const u64 value
 				   "+d"(expect[1])
 				 : "b"(value[0]), "c"(value[1])
 				 : "memory");
+		vcpu_atomic_done(&c->v, va, 16, c->v.mmu_mode);
 		return done;
 	}
 #endif
@@ -332,7 +334,7 @@ void x86_bit_mr(struct x86_cpu *c, const struct op *op)
 		x86_seg_fault(c, (enum x86_seg_name)S_SEG(op->s), offset, bits / 8, kind != BIT_T);
 	u64 va = op->s & S_LINEAR64 ? seg->base + offset : (u32)(seg->base + offset);
 	u64 bit = UINT64_C(1) << (number & (bits - 1)), old;
-	u8 *host = kind == BIT_T ? NULL : vcpu_probe_write(&c->v, va, bits / 8, c->v.mmu_mode);
+	u8 *host = kind == BIT_T ? NULL : vcpu_atomic_host(&c->v, va, bits / 8, c->v.mmu_mode);
 
 	if (host && (op->imm >> 16)) {
 		/* The byte alone is enough to be atomic on. */
@@ -341,6 +343,7 @@ void x86_bit_mr(struct x86_cpu *c, const struct op *op)
 			 : kind == BIT_R ? __atomic_fetch_and(byte, (u8)~mask, __ATOMIC_SEQ_CST)
 					 : __atomic_fetch_xor(byte, mask, __ATOMIC_SEQ_CST);
 		old = was & mask ? bit : 0;
+		vcpu_atomic_done(&c->v, va, bits / 8, c->v.mmu_mode);
 	} else {
 		old = x86_load(c, va, bits / 8);
 		u64 now = kind == BIT_S ? old | bit : kind == BIT_R ? old & ~bit : old ^ bit;
