@@ -304,6 +304,13 @@ void arm_cp15_reset(struct arm_cpu *c);
 uint32_t arm_fpscr_get(const struct arm_cpu *c);
 void arm_fpscr_set(struct arm_cpu *c, uint32_t value);
 void arm_vfp_reset(struct arm_cpu *c);
+/* Conversions that NEON shares (vfp_helpers.c): fixed-point numbers of `width` bits, half precision by
+ * FPSCR.AHP. */
+int64_t arm_to_fixed(bool wide, uint64_t bits, unsigned int fraction, unsigned int width,
+		     bool is_unsigned, enum fp_round round, struct fp_status *st);
+uint64_t arm_from_fixed(bool wide, int64_t value, unsigned int fraction, struct fp_status *st);
+f32 arm_half_to_single(struct arm_cpu *c, f16 h, struct fp_status *st);
+f16 arm_single_to_half(struct arm_cpu *c, f32 value, struct fp_status *st);
 
 /* --- models --- */
 struct error *arm_model_set(struct arm_cpu *c, const char *text) NODISCARD;

@@ -23,6 +23,9 @@ struct arm_mem_handlers {
 	 * load_multiple_pc has the PC in its list; x: JUMP_*.
 	 */
 	handler_fn *load_multiple, *load_multiple_pc, *store_multiple;
+	/* VLDR, VSTR: S register a (the first of two in the double form) and b + disp; VLDM, VSTM:
+	 * imm words from S register a on, otherwise as load_multiple. */
+	handler_fn *vfp_load[2], *vfp_store[2], *vfp_load_multiple, *vfp_store_multiple;
 };
 extern const struct arm_mem_handlers arm_mem_le, arm_mem_st, arm_mem_be;
 

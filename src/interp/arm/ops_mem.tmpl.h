@@ -211,6 +211,109 @@ OP_V(stm)
 	NEXT;
 }
 
+/* --- VFP registers --- */
+
+#define S(n) (((u32 *)REGS->d)[n])
+
+OP_V(vld_s)
+{
+	LOAD_V(32, value, R(op->b) + (u32)op->disp);
+	S(op->a) = value;
+	NEXT;
+}
+
+OP_V(vst_s)
+{
+	STORE_V(32, R(op->b) + (u32)op->disp, S(op->a));
+	NEXT;
+}
+
+/* Doubles are two words; which comes first depends on the byte order. */
+#define HIGH_le 1
+#define HIGH_st 1
+#define HIGH_be 0
+#define HIGH_V	CAT(HIGH_, VARIANT, )
+
+OP_V(vld_d)
+{
+	u32 va = R(op->b) + (u32)op->disp;
+
+	LOAD_V(32, first, va);
+	LOAD_V(32, second, va + 4);
+	S(op->a + !HIGH_V) = first;
+	S(op->a + HIGH_V) = second;
+	NEXT;
+}
+
+OP_V(vst_d)
+{
+	u32 va = R(op->b) + (u32)op->disp;
+
+	if (UNLIKELY((va & ~(u32)GUEST_PAGE_MASK) >= GUEST_PAGE_SIZE - 7))
+		SLOW(vcpu_probe_write(v, va + 4, 4, v->mmu_mode));
+	STORE_V(32, va, S(op->a + !HIGH_V));
+	STORE_V(32, va + 4, S(op->a + HIGH_V));
+	NEXT;
+}
+
+#ifndef RATITE_BITCODE
+static NOINLINE void NAME(vfp_load_slow)(struct arm_cpu *c, u32 va, unsigned int count, u32 *values)
+{
+	va = arm_multiple_address(c, va, ACCESS_READ);
+	for (unsigned int i = 0; i < count; i++)
+		values[i] = arm_load(c, va + 4 * i, 4, c->v.mmu_mode);
+}
+
+/* The words are below a page's size: at most two pages. */
+static NOINLINE void NAME(vfp_store_slow)(struct arm_cpu *c, u32 va, unsigned int count,
+					  unsigned int first)
+{
+	const u32 *regs = (const u32 *)c->r.d;
+	unsigned int flip = count > 1 && !(first & 1) ? !HIGH_V : 0;
+
+	va = arm_multiple_address(c, va, ACCESS_WRITE);
+	vcpu_probe_write(&c->v, va + 4 * count - 4, 4, c->v.mmu_mode);
+	for (unsigned int i = 0; i < count; i++)
+		arm_store(c, va + 4 * i, 4, regs[(first + i) ^ flip], c->v.mmu_mode);
+}
+#endif
+
+OP_V(vldm)
+{
+	unsigned int count = (unsigned int)op->imm;
+	u32 base = R(op->b), values[64];
+	u64 va = (u32)(base + (u32)op->disp);
+	const struct tlb_entry *e = tlb_slot(&v->tlb, va);
+
+	if (LIKELY(e->read == tlb_tag(va, 4 * count) && !(va & 3)) && HIGH_V) {
+		__builtin_memcpy(&S(op->a), (const void *)(e->addend + va), 4 * count);
+	} else {
+		SLOW(NAME(vfp_load_slow)(CPU, (u32)va, count, values));
+		unsigned int flip = count > 1 && !(op->a & 1) ? !HIGH_V : 0;
+		for (unsigned int i = 0; i < count; i++)
+			S((op->a + i) ^ flip) = values[i];
+	}
+	if (op->s)
+		W(op->b, base + (u32)op->imm2);
+	NEXT;
+}
+
+OP_V(vstm)
+{
+	unsigned int count = (unsigned int)op->imm;
+	u32 base = R(op->b);
+	u64 va = (u32)(base + (u32)op->disp);
+	const struct tlb_entry *e = tlb_slot(&v->tlb, va);
+
+	if (LIKELY(e->write == tlb_tag(va, 4 * count) && !(va & 3)) && HIGH_V)
+		__builtin_memcpy((void *)(e->addend + va), &S(op->a), 4 * count);
+	else
+		SLOW(NAME(vfp_store_slow)(CPU, (u32)va, count, op->a));
+	if (op->s)
+		W(op->b, base + (u32)op->imm2);
+	NEXT;
+}
+
 #ifndef RATITE_BITCODE
 #define H(name)	    CAT(arm_op_##name, _, VARIANT)
 #define KINDS(name) {H(name##_i), H(name##_pre), H(name##_post), H(name##_r), H(name##_wb)}
@@ -223,5 +326,9 @@ const struct arm_mem_handlers CAT(arm_mem, _, VARIANT) = {
 	.load_multiple = H(ldm),
 	.load_multiple_pc = H(ldm_pc),
 	.store_multiple = H(stm),
+	.vfp_load = {H(vld_s), H(vld_d)},
+	.vfp_store = {H(vst_s), H(vst_d)},
+	.vfp_load_multiple = H(vldm),
+	.vfp_store_multiple = H(vstm),
 };
 #endif

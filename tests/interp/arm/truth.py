@@ -135,6 +135,19 @@ class Case:
     def arm(self, value):
         self.code += struct.pack('<I', value)
 
+    def op32(self, value):
+        """An instruction that ARM and Thumb-2 encode alike."""
+        if self.thumb:
+            self.t32(value & 0x0fffffff | 0xe0000000 if value >> 28 != 15 else value)
+        else:
+            self.arm(value)
+
+    def mov_sp(self, reg):
+        if self.thumb:
+            self.t16(0x4668 | reg & 7 | (reg & 8) << 4)
+        else:
+            self.arm(0xe1a0000d | reg << 12)
+
     def t16(self, value):
         self.code += struct.pack('<H', value)
 
@@ -499,16 +512,121 @@ def mix(*generators):
     return one
 
 
+# --- VFP ---------------------------------------------------------------------------------------------
+
+def vfp_fields(k, wide):
+    """The three extra register bits."""
+    r = k.r
+    if wide and k.group.driver == 'vfp16':
+        return {'D': 0, 'N': 0, 'M': 0}
+    return {'D': r.bits(1), 'N': r.bits(1), 'M': r.bits(1)}
+
+
+def vfp_dp(k):
+    r = k.r
+    wide = r.bits(1)
+    o, x = r.pick([(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1), (4, 0)] +
+                  ([(5, 0), (5, 1), (6, 0), (6, 1)] if k.group.fma else []))
+    k.op32(fill(r, 'cccc 1110 p D qq eeee ffff 101 w N x M 0 gggg', p=o >> 2, q=o & 3, x=x, w=wide,
+               **vfp_fields(k, wide)))
+
+
+def vfp_unary(k):
+    r = k.r
+    wide = r.bits(1)
+    o, t = r.pick([(0, 0), (0, 1), (1, 0), (1, 1), (4, 0), (4, 1), (5, 0), (5, 1)])
+    f = vfp_fields(k, wide)
+    if o == 5:
+        k.op32(fill(r, 'cccc 1110 1 D 11 0101 ffff 101 w t1 0 0 0000', t=t, w=wide, D=f['D']))
+    else:
+        k.op32(fill(r, 'cccc 1110 1 D 11 oooo ffff 101 w t1 M 0 gggg', o=o, t=t, w=wide, **f))
+    if o in (4, 5):
+        k.op32(fill(r, 'cccc 1110 1111 0001 1111 1010 0001 0000', c=14))
+
+
+def vfp_convert(k):
+    r = k.r
+    wide = r.bits(1)
+    form = r.below(3)
+    f = vfp_fields(k, wide)
+    if form == 0:       # to integer: Sd, from the operand's width
+        k.op32(fill(r, 'cccc 1110 1 D 11 110 u ffff 101 w t1 M 0 gggg', w=wide, D=r.bits(1), M=f['M']))
+    elif form == 1:
+        k.op32(fill(r, 'cccc 1110 1 D 11 1000 ffff 101 w t1 M 0 gggg', w=wide, D=f['D'], M=r.bits(1)))
+    else:               # precision: destination has the other width
+        g = vfp_fields(k, not wide)
+        k.op32(fill(r, 'cccc 1110 1 D 11 0111 ffff 101 w 11 M 0 gggg', w=wide, D=g['D'], M=f['M']))
+
+
+def vfp3(k):
+    r = k.r
+    wide = r.bits(1)
+    if r.bits(1):
+        k.op32(fill(r, 'cccc 1110 1 D 11 eeee ffff 101 w 0000 gggg', w=wide))
+        return
+    x = r.bits(1)
+    size = 32 if x else 16
+    imm = size - (1 + r.below(size))
+    k.op32(fill(r, 'cccc 1110 1 D 11 1 o 1 u ffff 101 w x1 i 0 jjjj', w=wide, x=x, i=imm & 1, j=imm >> 1))
+
+
+def vfp_half(k):
+    k.op32(fill(k.r, 'cccc 1110 1 D 11 001 o ffff 1010 t1 M 0 gggg'))
+
+
+def vfp_move(k):
+    r = k.r
+    form = r.below(5)
+    top = 0 if k.group.driver == 'vfp16' else r.bits(1)
+    if form == 0:
+        k.op32(fill(r, 'cccc 1110 000 l eeee tttt 1010 N 001 0000'))
+    elif form == 1:
+        k.op32(fill(r, 'cccc 1110 00 h l eeee tttt 1011 N 001 0000', N=top))
+    elif form == 2:
+        a, b = pair(r)
+        k.op32(fill(r, 'cccc 1100 010 l bbbb aaaa 1011 00 M 1 gggg', M=top, a=a, b=b))
+    elif form == 3:
+        a, b = pair(r)
+        k.op32(fill(r, 'cccc 1100 010 l bbbb aaaa 1010 00 M 1 gggg', a=a, b=b, M=r.bits(1), g=r.below(15)))
+    else:
+        k.op32(fill(r, 'cccc 1110 1111 0001 tttt 1010 0001 0000'))
+
+
+def vfp_mem(k):
+    r = k.r
+    wide = r.bits(1)
+    top = 0 if k.group.driver == 'vfp16' else r.bits(1)
+    form = r.below(3)
+    if form == 0:
+        k.op32(fill(r, 'cccc 1101 uD0 l 1101 ffff 101 w 00 iiiiii', w=wide, D=top if wide else r.bits(1)))
+        return
+    base = r.pick(REGS)
+    k.mov_sp(base)
+    d = r.below(16)
+    n = 1 + r.below(16 - d)
+    up = form == 1
+    k.op32(fill(r, 'cccc 110 p uDwl nnnn ffff 101 x iiiiiiii', p=not up, u=up, w=1 if not up else r.bits(1),
+               n=base, f=d, D=top, x=1, i=2 * n) if wide else
+          fill(r, 'cccc 110 p uDwl nnnn ffff 101 x iiiiiiii', p=not up, u=up, w=1 if not up else r.bits(1),
+               n=base, f=d, D=0, x=0, i=n))
+
+
 # --- groups ------------------------------------------------------------------------------------------
 
 class Group:
     def __init__(self, name, cpu, driver, gen, thumb=False, length=6, qemu_cpu=None, fpscr=(0,),
-                 runner_cpu=None, v6=False):
+                 runner_cpu=None, v6=False, fma=False):
         self.name, self.cpu, self.driver, self.gen, self.thumb = name, cpu, driver, gen, thumb
-        self.length, self.fpscr, self.v6 = length, fpscr, v6
+        self.length, self.fpscr, self.v6, self.fma = length, fpscr, v6, fma
         self.qemu_cpu = qemu_cpu or cpu
         self.runner_cpu = runner_cpu or cpu
 
+
+MODES = [0, 0x10, 0x10, 1 << 22, 2 << 22 | 0x10, 3 << 22, 1 << 24, 1 << 24 | 0x10, 1 << 25, 3 << 24]
+# Lengths that doubles can have. qemu-arm 7.2 takes a stride of 2 for 4 with singles, and makes a vector
+# VABS, VNEG, VMOV or VSQRT of doubles write the source's registers: they are left out.
+VECTORS = [1 << 16, 2 << 16, 3 << 16]
+VFP = mix(vfp_dp, vfp_dp, vfp_unary, vfp_convert)
 
 GROUPS = [
     Group('arm-dp', 'arm926', 'core', arm_dp),
@@ -523,6 +641,14 @@ GROUPS = [
     Group('thumb2-mul', 'cortex-a8', 'ge', mix(thumb2_mul), thumb=True, v6=True),
     Group('thumb2-mem', 'cortex-a8', 'ge', mix(thumb2_mem, thumb_mem), thumb=True, v6=True),
     Group('thumb2-flow', 'cortex-a8', 'ge', mix(thumb2_flow, thumb2_flow, thumb2_dp), thumb=True, v6=True),
+    Group('vfp2', 'arm1136', 'vfp16', VFP, fpscr=MODES),
+    Group('vfp2-move', 'arm1136', 'vfp16', mix(vfp_move, vfp_mem, vfp_dp), fpscr=MODES),
+    Group('vfp2-vector', 'arm1136', 'vfp16', vfp_dp, fpscr=VECTORS),
+    Group('vfp3', 'cortex-a8', 'vfp32', mix(VFP, VFP, vfp3), fpscr=MODES),
+    Group('vfp3-move', 'cortex-a8', 'vfp32', mix(vfp_move, vfp_mem, vfp3), fpscr=MODES),
+    Group('vfp3-thumb', 'cortex-a8', 'vfp32', mix(VFP, vfp3, vfp_move, vfp_mem, thumb2_dp), fpscr=MODES,
+          thumb=True, v6=True),
+    Group('vfp4', 'any', 'vfp32', mix(vfp_dp, vfp_half), qemu_cpu='max', fpscr=MODES + [1 << 26], fma=True),
 ]
 
 
@@ -538,6 +664,7 @@ def drivers():
 def make_case(group, r, back):
     k = Case(r)
     k.group = group
+    k.thumb = group.thumb
     for _ in range(1 + r.below(group.length)):
         group.gen(k)
     if group.thumb:
