@@ -325,7 +325,10 @@ struct error *qcow2_create(struct image_create *c)
 	err = image_create_file(c->filename, 0, &file);
 	if (err)
 		return err;
+	/* An image in the making needs no order: it is flushed once, when it is closed. */
+	file->flags |= IMAGE_NOFLUSH;
 	err = write_skeleton(file, &p);
+	file->flags &= ~(unsigned int)IMAGE_NOFLUSH;
 	if (err || !p.preallocation) {
 		int e = image_close(file);
 		return err ? err : e ? error_errno(e, "Could not write '%s'", c->filename) : NULL;

@@ -108,18 +108,59 @@ static bool overlaps_metadata(const struct qcow2 *q, uint64_t offset, uint64_t l
 
 static int set_count(struct image *img, uint64_t cluster, uint64_t count);
 
+/* Blocks that count `needed` clusters and themselves. */
+static uint64_t blocks_for(const struct qcow2 *q, uint64_t needed)
+{
+	uint64_t blocks = 1;
+
+	while (blocks * counts_per_block(q) < blocks + needed)
+		blocks++;
+	return blocks;
+}
+
+/*
+ * Room for `needed` clusters in one run, in ranges from `range` on that nothing counts yet: their
+ * blocks lie together in front. The refcount table is long enough. *start: the first of the run.
+ */
+static int prepare_area(struct image *img, uint64_t range, uint64_t needed, uint64_t *start)
+{
+	struct qcow2 *q = qcow2_of(img);
+	uint64_t blocks = blocks_for(q, needed), first = range * counts_per_block(q);
+	int err = 0;
+
+	if (overlaps_metadata(q, first << q->cluster_bits, (blocks + needed) << q->cluster_bits)) {
+		qcow2_corrupt(img, "No refcount block for clusters that are in use");
+		return EIO;
+	}
+	for (uint64_t i = 0; i < blocks && !err; i++) {
+		struct table *t;
+		err = qcow2_table_get(img, &q->refblocks, (first + i) << q->cluster_bits, true, &t);
+		if (!err)
+			reftable_set(q, (uint32_t)(range + i), (first + i) << q->cluster_bits);
+	}
+	for (uint64_t i = 0; i < blocks && !err; i++)
+		err = set_count(img, first + i, 1);
+	*start = first + blocks;
+	return err;
+}
+
 /* A larger table behind everything that is counted; its own clusters are counted like others. */
 static int grow_reftable(struct image *img, uint64_t index)
 {
 	struct qcow2 *q = qcow2_of(img);
-	uint64_t entries = MAX(index + 1, q->reftable_size + q->reftable_size / 2u);
-	uint64_t clusters = qcow2_clusters(q, entries * 8);
+	uint64_t entries = MAX(index + 1, q->reftable_size + q->reftable_size / 2u), clusters,
+		 first;
 	uint64_t old_offset = q->reftable_offset, old_bytes = q->reftable_size * 8ull;
 	uint8_t be[12];
 
-	/* The new table lies where the new index begins, and covers itself. */
-	uint64_t first = index * counts_per_block(q) + 1;
-	entries = clusters * q->cluster_size / 8;
+	for (;;) {
+		clusters = qcow2_clusters(q, entries * 8);
+		entries = clusters * q->cluster_size / 8;
+		uint64_t reach = index + blocks_for(q, clusters);
+		if (reach <= entries)
+			break;
+		entries = reach;
+	}
 	if (entries * 8 > QCOW2_MAX_REFTABLE)
 		return EFBIG;
 	uint64_t *table = g_new0(uint64_t, entries);
@@ -127,14 +168,7 @@ static int grow_reftable(struct image *img, uint64_t index)
 	g_free(q->reftable);
 	q->reftable = table;
 	q->reftable_size = (uint32_t)entries;
-	/* The block for this range is the range's first cluster. */
-	struct table *t;
-	uint64_t block = index * counts_per_block(q) << q->cluster_bits;
-	int err = qcow2_table_get(img, &q->refblocks, block, true, &t);
-	if (err)
-		return err;
-	reftable_set(q, (uint32_t)index, block);
-	qcow2_count_set_in_block(q, t->data, 0, 1);
+	int err = prepare_area(img, index, clusters, &first);
 	for (uint64_t i = 0; i < clusters && !err; i++)
 		err = set_count(img, first + i, 1);
 	if (err)
@@ -149,7 +183,6 @@ static int grow_reftable(struct image *img, uint64_t index)
 		err = qcow2_patch_header(img, H_REFTABLE_OFFSET, be, sizeof(be));
 	if (!err)
 		qcow2_free_later(img, old_offset, old_bytes);
-	q->free_hint = MIN(q->free_hint, old_offset >> q->cluster_bits);
 	return err;
 }
 
@@ -223,6 +256,24 @@ int qcow2_refcount_add(struct image *img, uint64_t offset, uint64_t len, int64_t
 
 /* --- allocating --- */
 
+/* A run that may be longer than what one block counts: behind everything that is counted. */
+static int find_large(struct image *img, uint64_t needed, uint64_t *first)
+{
+	struct qcow2 *q = qcow2_of(img);
+
+	for (;;) {
+		uint64_t range = q->reftable_size;
+		while (range && !q->reftable[range - 1])
+			range--;
+		uint64_t reach = range + blocks_for(q, needed);
+		if (reach <= q->reftable_size)
+			return prepare_area(img, range, needed, first);
+		int err = grow_reftable(img, reach);
+		if (err)
+			return err;
+	}
+}
+
 /* The first run of up to `want` free clusters that has at least `least`. */
 static int find_free(struct image *img, uint64_t want, uint64_t least, uint64_t *first,
 		     uint64_t *found)
@@ -285,9 +336,12 @@ static int alloc(struct image *img, uint64_t want, uint64_t least, uint64_t *off
 	if (q->broken)
 		return EIO;
 	/* Making a block may move things: look again until a search makes none. */
-	int err = find_free(img, want, least, &first, &n);
+	bool large = least > counts_per_block(q) / 2;
+	int err = large ? find_large(img, least, &first) : find_free(img, want, least, &first, &n);
 	if (err)
 		return err;
+	if (large)
+		n = least;
 	for (uint64_t i = 0; i < n && !err; i++)
 		err = set_count(img, first + i, 1);
 	if (first == q->free_hint)

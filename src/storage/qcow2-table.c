@@ -64,6 +64,7 @@ static int make_room(struct image *img, struct table_cache *c)
 			return err;
 		t = oldest_clean(c);
 	}
+	c->last = NULL;
 	if (t)
 		g_hash_table_remove(c->map, &t->offset);
 	return 0;
@@ -73,8 +74,10 @@ int qcow2_table_get(struct image *img, struct table_cache *c, uint64_t offset, b
 		    struct table **out)
 {
 	struct qcow2 *q = qcow2_of(img);
-	struct table *t = g_hash_table_lookup(c->map, &offset);
+	struct table *t = c->last;
 
+	if (!t || t->offset != offset)
+		t = g_hash_table_lookup(c->map, &offset);
 	if (!t) {
 		int err = make_room(img, c);
 		if (err)
@@ -99,6 +102,7 @@ int qcow2_table_get(struct image *img, struct table_cache *c, uint64_t offset, b
 		qcow2_table_dirty(c, t, 0, q->cluster_size);
 	}
 	t->used = ++c->clock;
+	c->last = t;
 	*out = t;
 	return 0;
 }
@@ -121,6 +125,7 @@ void qcow2_table_dirty(struct table_cache *c, struct table *t, uint32_t from, ui
 
 void qcow2_table_forget(struct table_cache *c, uint64_t offset)
 {
+	c->last = NULL;
 	g_hash_table_remove(c->map, &offset);
 }
 

@@ -78,7 +78,8 @@ struct table {
 };
 
 struct table_cache {
-	GHashTable *map; /* offset to struct table */
+	GHashTable *map;    /* offset to struct table */
+	struct table *last; /* used last, or NULL */
 	unsigned int max;
 	uint64_t clock;
 	bool dirty;

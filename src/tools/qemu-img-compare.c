@@ -226,8 +226,6 @@ static int run_bench(struct img_args *a, struct image *img, struct bench *b)
 		if (at > img->size - b->size)
 			at = img->size > b->size ? at % (img->size - b->size + 1) / 512 * 512 : 0;
 	}
-	if (!err && a->write)
-		err = image_flush(img);
 	free(buf);
 	return err;
 }
@@ -262,6 +260,8 @@ int img_bench(struct img_args *a)
 	int64_t start = host_monotonic_ns();
 	int e = run_bench(a, img, &b);
 	double seconds = (double)(host_monotonic_ns() - start) / 1e9;
+	if (!e && a->write)
+		e = image_flush(img);
 	img_close(img, e);
 	if (e)
 		return img_fail_text("Failed request: %s", g_strerror(e));

@@ -163,7 +163,9 @@ static int put_zeroes(struct convert *c, uint64_t at, uint64_t len)
 /* Runs of zeroes of at least the sparse size are left out; what is between them is written. */
 static int put_data(struct convert *c, uint64_t at, const uint8_t *buf, size_t len)
 {
-	size_t unit = c->sparse ? c->sparse : len, start = 0, i = 0;
+	/* A cluster takes its space whole, so holes within one save nothing. */
+	size_t unit = c->sparse ? MAX(c->sparse, MIN(c->target->cluster_size, 65536)) : len;
+	size_t start = 0, i = 0;
 	int err = 0;
 
 	while (i < len && !err) {

@@ -244,6 +244,28 @@ START_TEST(sizes_change)
 }
 END_TEST
 
+START_TEST(tables_longer_than_a_block_counts)
+{
+	char *path = temp_image(0), buf[512];
+	struct image *img;
+
+	create(path, "cluster_size=512,refcount_bits=64", NULL);
+	img = open_image(path);
+	memset(buf, 9, sizeof(buf));
+	must(image_truncate(img, UINT64_C(1) << 30, NULL));
+	for (uint64_t at = 0; at < UINT64_C(1) << 30; at += 10000384)
+		ck_assert_int_eq(image_pwrite(img, at & ~511ull, buf, 512), 0);
+	image_flush(img);
+	check(img);
+	image_close(img);
+	img = open_image(path);
+	check(img);
+	image_close(img);
+	unlink(path);
+	g_free(path);
+}
+END_TEST
+
 static Suite *qcow2_suite(void)
 {
 	Suite *s = suite_create("qcow2");
@@ -254,6 +276,7 @@ static Suite *qcow2_suite(void)
 	tcase_add_test(tc, backing_shows_through);
 	tcase_add_test(tc, snapshot_mode_leaves_the_base_alone);
 	tcase_add_test(tc, sizes_change);
+	tcase_add_test(tc, tables_longer_than_a_block_counts);
 	suite_add_tcase(s, tc);
 	return s;
 }
