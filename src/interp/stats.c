@@ -21,7 +21,6 @@ void vcpu_stats(struct cpu *cpu, void (*add)(void *opaque, const char *name, dou
 		const char *name;
 		double value;
 	} rows[] = {
-		{"instructions", (double)cpu->instructions},
 		{"blocks_built", (double)s->blocks_built},
 		{"block_instructions_built", (double)s->insns_built},
 		{"block_ops_built", (double)s->ops_built},

@@ -138,6 +138,21 @@ static void jump_cache_flush(struct vcpu *v)
 		vcpu_jump_cache_clear(v);
 }
 
+/* Forgets blocks that start in the page at `va` or may reach into it from the one before. */
+static void jump_cache_flush_page(struct vcpu *v, uint64_t va)
+{
+	if (v->code_base) { /* keys are not linear addresses */
+		jump_cache_flush(v);
+		return;
+	}
+	for (unsigned int i = 0; i < JUMP_CACHE_SIZE; i++) {
+		struct jump_cache_entry *e = &v->jump_cache[i];
+		uint64_t page = (e->key ^ v->jump_generation) & GUEST_PAGE_MASK;
+		if (page == va || page == va - GUEST_PAGE_SIZE)
+			e->key = UINT64_MAX;
+	}
+}
+
 void vcpu_tlb_flush(struct vcpu *v)
 {
 	v->stats.tlb_flushes++;
@@ -151,18 +166,25 @@ void vcpu_tlb_flush(struct vcpu *v)
 
 void vcpu_tlb_flush_page(struct vcpu *v, uint64_t va)
 {
+	bool large = false;
+
 	va &= GUEST_PAGE_MASK;
 	v->stats.tlb_page_flushes++;
 	g_mutex_lock(&v->tlb_lock);
 	for (unsigned int i = 0; i < TLB_MODES; i++) {
 		struct tlb *t = &v->tlbs[i];
-		if (va >= t->large_start && va <= t->large_last)
+		if (va >= t->large_start && va <= t->large_last) {
 			tlb_clear(t);
-		else
+			large = true;
+		} else {
 			memset(&t->entries[tlb_index(t, va)], 0xff, sizeof(*t->entries));
+		}
 	}
 	g_mutex_unlock(&v->tlb_lock);
-	jump_cache_flush(v);
+	if (large)
+		jump_cache_flush(v);
+	else
+		jump_cache_flush_page(v, va);
 }
 
 void vcpu_tlb_flush_work(struct cpu *cpu, void *opaque)
