@@ -446,23 +446,19 @@ static void collect_channels(void)
 	}
 }
 
-bool net_help(FILE *out)
+bool net_help(const char *text, FILE *out)
 {
-	for (unsigned int i = 0; options.requests && i < options.requests->len; i++) {
-		const struct request *r = g_ptr_array_index(options.requests, i);
-		struct optstr *o = optstr_parse(r->text, "type");
-		const char *model = optstr_get(o, "model"), *type = optstr_get(o, "type");
-		bool models = model && optstr_is_help(model);
-		bool backends = type && optstr_is_help(type);
-		optstr_free(o);
-		if (models)
-			nic_print_models(out);
-		if (backends)
-			backends_print(out);
-		if (models || backends)
-			return true;
-	}
-	return false;
+	struct optstr *o = optstr_parse(text, "type");
+	const char *model = optstr_get(o, "model"), *type = optstr_get(o, "type");
+	bool models = model && optstr_is_help(model);
+	bool backends = type && optstr_is_help(type);
+
+	optstr_free(o);
+	if (models)
+		nic_print_models(out);
+	else if (backends)
+		backends_print(out);
+	return models || backends;
 }
 
 struct error *net_finish(struct machine *m)

@@ -97,8 +97,9 @@ struct error *net_option_redir(const char *text) NODISCARD;
 void net_option_tftp(const char *folder);
 void net_option_bootp(const char *file);
 void net_option_smb(const char *folder);
-/* Prints the list where an option asked for one (model=?); the program then ends with 0. */
-bool net_help(FILE *out);
+/* Prints the list that the text of one of these options asks for ("nic,model=?", "?"); false where
+ * it asks for none. */
+bool net_help(const char *text, FILE *out);
 /*
  * After all options and before the board's init: makes the back ends, the default NIC and user
  * network where no option was given, and fills machine->nics. Checks what is left over.

@@ -210,6 +210,6 @@ bool system_print_lists(struct system_config *c)
 		list_machines(c);
 	else
 		return list_for_texts(c) || list_cpus(c) || list_for_devices(c) ||
-		       list_chardevs(c) || system_list_sound_cards(c);
+		       list_chardevs(c) || system_list_net(c) || system_list_sound_cards(c);
 	return true;
 }

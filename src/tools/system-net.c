@@ -66,6 +66,20 @@ static struct error *add_objects(GPtrArray *uses)
 	return err;
 }
 
+bool system_list_net(const struct system_config *c)
+{
+	const GPtrArray *uses[] = {c->nets, c->netdevs, c->nics};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(uses); i++) {
+		for (unsigned int k = 0; k < uses[i]->len; k++) {
+			const struct option_use *use = uses[i]->pdata[k];
+			if (net_help(use->value, stdout))
+				return true;
+		}
+	}
+	return false;
+}
+
 struct error *system_open_net(struct system_config *c)
 {
 	bool given = c->nets->len || c->netdevs->len || c->nics->len;

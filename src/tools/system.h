@@ -64,6 +64,8 @@ struct error *system_open_chardevs(struct system_config *c) NODISCARD;
 struct error *system_open_drives(struct system_config *c) NODISCARD;
 /* system-net.c */
 struct error *system_open_net(struct system_config *c) NODISCARD;
+/* Prints what "-net nic,model=?" or "-netdev ?" asks for; false where nothing does. */
+bool system_list_net(const struct system_config *c);
 struct error *system_check_nics(struct system_config *c) NODISCARD;
 /* system-sound.c: -soundhw becomes -device texts. */
 bool system_list_sound_cards(const struct system_config *c);
