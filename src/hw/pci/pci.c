@@ -344,6 +344,26 @@ static struct error *rom_read(const struct pci_device *dev, GByteArray **data)
 	return err;
 }
 
+/*
+ * One ROM file serves several cards of a family, and transitional virtio cards come with the ROM of
+ * the modern ones: the ids in its PCI data structure become those of the card, else the BIOS passes
+ * it over. Byte 6 keeps the image's sum at zero.
+ */
+static void rom_adopt(const struct pci_device *dev, GByteArray *rom)
+{
+	uint8_t *image = rom->data, ids[4];
+	size_t at = rom->len >= 0x1a ? load_le16(image + 0x18) : rom->len;
+
+	if (at + 8 > rom->len || memcmp(image + at, "PCIR", 4) != 0)
+		return;
+	store_le16(ids, pci_info_of(dev)->vendor);
+	store_le16(ids + 2, pci_info_of(dev)->device);
+	for (unsigned int i = 0; i < 4; i++) {
+		image[6] = (uint8_t)(image[6] + image[at + 4 + i] - ids[i]);
+		image[at + 4 + i] = ids[i];
+	}
+}
+
 static struct error *rom_map(struct pci_device *dev, const GByteArray *data)
 {
 	uint64_t size = 4096;
@@ -432,6 +452,8 @@ struct error *pci_plug(struct pci_bus *bus, struct device *device)
 	err = rom_read(dev, &rom);
 	if (err)
 		return err;
+	if (rom && !dev->romfile)
+		rom_adopt(dev, rom);
 	device->bus_reset = reset_hook;
 	device->bus_exit = exit_hook;
 	err = device_realize(device);
