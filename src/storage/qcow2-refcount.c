@@ -111,11 +111,9 @@ static int set_count(struct image *img, uint64_t cluster, uint64_t count);
 /* Blocks that count `needed` clusters and themselves. */
 static uint64_t blocks_for(const struct qcow2 *q, uint64_t needed)
 {
-	uint64_t blocks = 1;
+	uint64_t rest = counts_per_block(q) - 1;
 
-	while (blocks * counts_per_block(q) < blocks + needed)
-		blocks++;
-	return blocks;
+	return MAX((needed + rest - 1) / rest, 1);
 }
 
 /*
@@ -153,6 +151,8 @@ static int grow_reftable(struct image *img, uint64_t index)
 	uint64_t old_offset = q->reftable_offset, old_bytes = q->reftable_size * 8ull;
 	uint8_t be[12];
 
+	if (entries > QCOW2_MAX_REFTABLE / 8)
+		return EFBIG;
 	for (;;) {
 		clusters = qcow2_clusters(q, entries * 8);
 		entries = clusters * q->cluster_size / 8;
