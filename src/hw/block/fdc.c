@@ -745,8 +745,10 @@ static void high_write(void *opaque, uint64_t offset, uint64_t value, unsigned i
 	s->ccr = value & 3;
 }
 
-static const struct region_ops low_ops = {low_read, low_write, 1, 1, false};
-static const struct region_ops high_ops = {high_read, high_write, 1, 1, false};
+static const struct region_ops low_ops = {
+	.read = low_read, .write = low_write, .min_size = 1, .max_size = 1};
+static const struct region_ops high_ops = {
+	.read = high_read, .write = high_write, .min_size = 1, .max_size = 1};
 
 /* --- device --- */
 

@@ -136,7 +136,8 @@ static void busmaster_write(void *opaque, uint64_t offset, uint64_t value, unsig
 	}
 }
 
-static const struct region_ops busmaster_ops = {busmaster_read, busmaster_write, 1, 1, false};
+static const struct region_ops busmaster_ops = {
+	.read = busmaster_read, .write = busmaster_write, .min_size = 1, .max_size = 1};
 
 void busmaster_init(struct busmaster *b, struct pci_device *pci, struct ide_channel *channel)
 {
