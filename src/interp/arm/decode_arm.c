@@ -478,8 +478,8 @@ static void unconditional(struct arm_insn *i, u32 w)
 		return;
 	if (has(i, F_NEON) && FIELD(w, 24, 4) == 4 && !BIT(w, 20) && arm_decode_neon_ls(i, w))
 		return;
-	if ((w & 0x0d70f000) == 0x0550f000 || (w & 0x0d70f010) == 0x0650f000 ||
-	    (w & 0x0f70f000) == 0x0450f000) {
+	if ((w & 0x0e70f000) == 0x0450f000 || (w & 0x0f30f000) == 0x0510f000 ||
+	    (w & 0x0e70f010) == 0x0650f000 || (w & 0x0f30f010) == 0x0710f000) {
 		if (has(i, F_V5E)) /* PLD, PLI */
 			return;
 	}

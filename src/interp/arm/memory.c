@@ -77,39 +77,39 @@ void arm_h_multiple(struct arm_cpu *c, const struct op *op)
 
 /* --- SWP and exclusives --- */
 
-/* A compare-and-swap of guest memory where plain RAM is behind it; else load and store. */
+static bool cas_host(void *host, unsigned int size, uint64_t old, uint64_t value)
+{
+#define CAS(type)                                                                  \
+	({                                                                         \
+		type o_ = (type)old;                                               \
+		__atomic_compare_exchange_n((type *)host, &o_, (type)value, false, \
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);   \
+	})
+	switch (size) {
+	case 1: return CAS(uint8_t);
+	case 2: return CAS(uint16_t);
+	case 4: return CAS(uint32_t);
+	default: return CAS(uint64_t);
+	}
+#undef CAS
+}
+
+/* A compare-and-swap of guest memory where RAM is behind it; else load and store. */
 static bool cas(struct arm_cpu *c, uint32_t va, unsigned int size, uint64_t old, uint64_t value)
 {
 	struct vcpu *v = &c->v;
-	void *host = va & (size - 1) ? NULL : vcpu_probe_write(v, va, size, v->mmu_mode);
+	void *host = va & (size - 1) ? NULL : vcpu_atomic_host(v, va, size, v->mmu_mode);
 
-	if (!host) {
-		vcpu_probe_write(v, va, size, v->mmu_mode);
-		if (vcpu_load_slow(v, va, size, v->mmu_mode) != old)
-			return false;
-		vcpu_store_slow(v, va, size, value, v->mmu_mode);
-		return true;
+	if (host) {
+		bool done = cas_host(host, size, old, value);
+		vcpu_atomic_done(v, va, size, v->mmu_mode);
+		return done;
 	}
-	switch (size) {
-	case 1: {
-		uint8_t o = (uint8_t)old;
-		return __atomic_compare_exchange_n((uint8_t *)host, &o, (uint8_t)value, false,
-						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	}
-	case 2: {
-		uint16_t o = (uint16_t)old;
-		return __atomic_compare_exchange_n((uint16_t *)host, &o, (uint16_t)value, false,
-						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	}
-	case 4: {
-		uint32_t o = (uint32_t)old;
-		return __atomic_compare_exchange_n((uint32_t *)host, &o, (uint32_t)value, false,
-						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	}
-	default:
-		return __atomic_compare_exchange_n((uint64_t *)host, &old, value, false,
-						   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	}
+	vcpu_probe_write(v, va, size, v->mmu_mode);
+	if (vcpu_load_slow(v, va, size, v->mmu_mode) != old)
+		return false;
+	vcpu_store_slow(v, va, size, value, v->mmu_mode);
+	return true;
 }
 
 /* Bytes of a register value as they stand in memory, read as a little-endian number. */

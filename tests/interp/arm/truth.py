@@ -611,6 +611,158 @@ def vfp_mem(k):
                n=base, f=d, D=0, x=0, i=n))
 
 
+# --- Advanced SIMD -----------------------------------------------------------------------------------
+
+def neon(k, pattern, **given):
+    """Given in ARM's encoding; all registers are even. Letters e, f, g: n, d, m."""
+    for ch in 'efg':
+        given.setdefault(ch, k.r.below(8) * 2)
+    w = fill(k.r, pattern, **given)
+    if not k.thumb:
+        k.arm(w)
+    elif w >> 25 == 0x79:
+        k.t32(0xef000000 | (w >> 24 & 1) << 28 | w & 0xffffff)
+    else:
+        k.t32(0xf9000000 | w & 0xffffff)
+
+
+def neon_same(k):
+    r = k.r
+    o, b, u, z, q = r.below(12), r.bits(1), r.bits(1), r.below(4), r.bits(1)
+    if (o in (0, 2) and not b) or (o in (1, 8) and not (b == 0 and o == 8) and not (b and o == 1)) or \
+            o in (3, 6, 7, 9):
+        z = r.below(3)
+    if o == 9 and b and u:
+        z = 0
+    if o == 10:
+        z, q = r.below(3), 0
+    if o == 11:
+        if b:
+            u, q, z = 0, 0, r.below(3)
+        else:
+            z = 1 + r.below(2)
+    neon(k, '1111 001 u 0 D zz eeee ffff oooo N q M b gggg', o=o, b=b, u=u, z=z, q=q)
+
+
+def neon_float(k):
+    r = k.r
+    o, b, u, s = r.pick([(13, 0, 0, 0), (13, 0, 0, 1), (13, 0, 1, 0), (13, 0, 1, 1), (13, 1, 0, 0), (13, 1, 0, 1),
+                         (13, 1, 1, 0), (14, 0, 0, 0), (14, 0, 1, 0), (14, 0, 1, 1), (14, 1, 1, 0), (14, 1, 1, 1),
+                         (15, 0, 0, 0), (15, 0, 0, 1), (15, 0, 1, 0), (15, 0, 1, 1), (15, 1, 0, 0), (15, 1, 0, 1)] +
+                        ([(12, 1, 0, 0), (12, 1, 0, 1)] if k.group.fma else []))
+    pairwise = (o, b, u) in ((13, 0, 1), (15, 0, 1)) and not (o == 13 and s)
+    neon(k, '1111 001 u 0 D s0 eeee ffff oooo N q M b gggg', o=o, b=b, u=u, s=s, q=0 if pairwise else r.bits(1))
+
+
+def neon_different(k):
+    r = k.r
+    o, u = r.below(15), r.bits(1)
+    z = r.below(3)
+    if o in (9, 11, 13):
+        u, z = 0, 1 + r.below(2)
+    if o == 14:
+        u, z = 0, 0
+    neon(k, '1111 001 u 1 D zz eeee ffff oooo N 0 M 0 gggg', o=o, u=u, z=z)
+
+
+def neon_scalar(k):
+    r = k.r
+    o, u = r.below(14), r.bits(1)
+    z = 2 if o in (1, 5, 9) else 1 + r.below(2)
+    if o in (3, 7, 11):
+        u = 0
+    neon(k, '1111 001 u 1 D zz eeee ffff oooo N 1 M 0 gggg', o=o, u=u, z=z)
+
+
+def neon_shift(k):
+    r = k.r
+    o = r.pick([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 14])
+    u, q, x = r.bits(1), r.bits(1), r.bits(1)
+    if o in (4, 6):
+        u = 1
+    imm = 8 + r.below(56)
+    if o in (8, 9, 10):
+        x = 0
+    if o == 10:
+        q = 0
+    if o in (14, 15):
+        x, imm = 0, 32 + r.below(32)
+    if x:
+        imm = r.below(64)
+    neon(k, '1111 001 u 1 D iiiiii ffff oooo x q M 1 gggg', o=o, u=u, q=q, i=imm, x=x)
+
+
+def neon_const(k):
+    r = k.r
+    c, o = r.below(16), r.bits(1)
+    if c == 15:
+        o = 0
+    neon(k, '1111 001 i 1 D 000 jjj ffff cccc 0 q o 1 kkkk', c=c, o=o)
+
+
+def neon_two(k):
+    r = k.r
+    a, b, z, q = r.pick([(0, x, None, None) for x in (0, 1, 2, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15)] +
+                        [(1, x, None, None) for x in (0, 1, 2, 3, 4, 6, 7)] +
+                        [(1, x, 2, None) for x in (8, 9, 10, 11, 12, 14, 15)] +
+                        [(2, 0, 0, None), (2, 1, None, None), (2, 2, None, 1), (2, 3, None, 1), (2, 4, None, None),
+                         (2, 5, None, None), (2, 6, None, 0)] +
+                        [(3, x, 2, None) for x in range(8, 16)] +
+                        ([(2, 12, 1, 0), (2, 14, 1, 0)] if k.group.fma else []))
+    z = r.below(3) if z is None else z
+    q = r.bits(1) if q is None else q
+    if a == 0 and b < 3:
+        z = r.below(3 - b)
+    if a == 0 and b in (10, 11):
+        z = 0
+    g = r.below(8) * 2
+    f = r.pick([x for x in range(0, 16, 2) if x != g])
+    neon(k, '1111 0011 1 D 11 zz aa ffff 0 bbbb q M 0 gggg', a=a, b=b, z=z, q=q, f=f, g=g)
+
+
+def neon_misc(k):
+    r = k.r
+    form = r.below(5)
+    if form == 0:
+        q = r.bits(1)
+        neon(k, '1111 0010 1 D 11 eeee ffff iiii N q M 0 gggg', q=q, i=r.below(16 if q else 8))
+    elif form == 1:
+        n = r.below(4)
+        neon(k, '1111 0011 1 D 11 eeee ffff 10 nn N x M 0 gggg', n=n, N=0)
+    elif form == 2:
+        neon(k, '1111 0011 1 D 11 iiii ffff 1100 0 q M 0 gggg', i=r.pick([1, 3, 15, 2, 6, 14, 4, 12]))
+    elif form == 3:
+        k.op32(fill(r, 'cccc 1110 1 b q 0 eeee tttt 1011 N 0 x 1 0000', e=r.below(8) * 2,
+                    **dict(zip('bx', r.pick([(0, 0), (0, 1), (1, 0)])))))
+    else:
+        if r.bits(1):
+            k.op32(fill(r, 'cccc 1110 u i j 1 eeee tttt 1011 N xx 1 0000', **dict(zip('iux', r.pick(
+                [(1, 0, 1), (1, 1, 3), (0, 1, 1), (0, 0, 3), (1, 1, 0)])))))
+        else:
+            k.op32(fill(r, 'cccc 1110 0 i j 0 eeee tttt 1011 N xx 1 0000', **dict(zip('ix', r.pick(
+                [(1, 1), (1, 3), (0, 1), (0, 3), (1, 0), (0, 0)])))))
+
+
+def neon_mem(k):
+    r = k.r
+    base = r.pick(REGS)
+    k.mov_sp(base)
+    m = r.pick([15, 13] + [x for x in REGS if x != base][:3])
+    form = r.below(3)
+    if form == 0:
+        t = r.below(11)
+        z = r.below(3) if t in (0, 1, 3, 4, 5, 8, 9) else r.below(4)
+        neon(k, '1111 0100 0 D l0 nnnn ffff tttt zz 00 mmmm', t=t, z=z, n=base, m=m, f=r.below(9), D=r.bits(1))
+    elif form == 1:
+        z, c = r.below(3), r.below(4)
+        i = {0: r.below(8) << 1, 1: r.below(4) << 2 | (r.bits(1) << 1 if c else 0),
+             2: r.below(2) << 3 | (r.bits(1) << 2 if c else 0)}[z]
+        neon(k, '1111 0100 1 D l0 nnnn ffff zz cc iiii mmmm', z=z, c=c, i=i, n=base, m=m, f=r.below(9))
+    else:
+        c = r.below(4)
+        neon(k, '1111 0100 1 D 10 nnnn ffff 11 cc zz t 0 mmmm', c=c, z=r.below(3), n=base, m=m, f=r.below(9))
+
+
 # --- groups ------------------------------------------------------------------------------------------
 
 class Group:
@@ -649,6 +801,14 @@ GROUPS = [
     Group('vfp3-thumb', 'cortex-a8', 'vfp32', mix(VFP, vfp3, vfp_move, vfp_mem, thumb2_dp), fpscr=MODES,
           thumb=True, v6=True),
     Group('vfp4', 'any', 'vfp32', mix(vfp_dp, vfp_half), qemu_cpu='max', fpscr=MODES + [1 << 26], fma=True),
+    Group('neon-int', 'cortex-a8', 'vfp32', mix(neon_same, neon_same, neon_different, neon_scalar)),
+    Group('neon-shift', 'cortex-a8', 'vfp32', mix(neon_shift, neon_const, neon_two, neon_misc)),
+    Group('neon-float', 'cortex-a8', 'vfp32', mix(neon_float, neon_float, neon_scalar, neon_two), fpscr=MODES),
+    Group('neon-mem', 'cortex-a8', 'vfp32', mix(neon_mem, neon_same)),
+    Group('neon-thumb', 'cortex-a8', 'vfp32', mix(neon_mem, neon_same, neon_shift, neon_misc, thumb2_dp), thumb=True,
+          v6=True),
+    Group('neon-v4', 'any', 'vfp32', mix(neon_float, neon_two), qemu_cpu='max', fpscr=MODES + [1 << 26],
+          fma=True),
 ]
 
 
