@@ -137,8 +137,9 @@ void x86_deliver_exception(struct vcpu *v)
 	}
 	if (log_on(LOG_INT))
 		log_delivery(c);
-	/* The step that was armed for this instruction does not come: it has not completed. */
-	if (!c->exc_software && c->exc_vector != EXC_DB) {
+	/* The step that was armed for this instruction does not come: it has not completed, or it is
+	 * a software interrupt, which clears TF. */
+	if (c->exc_software || c->exc_vector != EXC_DB) {
 		c->dr6_pending &= ~(UINT64_C(1) << 14);
 		if (!c->dr6_pending)
 			x86_event_clear(c, X86_EVENT_TRAP);

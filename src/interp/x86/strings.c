@@ -81,7 +81,7 @@ static u8 *run_host(struct x86_cpu *c, const struct op *op, enum x86_seg_name se
 	u64 offset = x86_string_index(c, op, reg), span = 0;
 	unsigned int size = 1u << LOG2(op);
 
-	if (c->r.df || *elements < 2 || offset + (*elements << LOG2(op)) - 1 > ea_mask(S_ASIZE(op->s)))
+	if (c->r.df || c->v.mode & MODE_TF || *elements < 2 || offset + (*elements << LOG2(op)) - 1 > ea_mask(S_ASIZE(op->s)))
 		return NULL;
 	if (!(c->v.mode & (MODE_64 | MODE_FLAT)) &&
 	    !seg_allows(&c->seg[seg], offset, (unsigned int)(*elements << LOG2(op)), write))
@@ -113,11 +113,17 @@ static void store_element(struct x86_cpu *c, const struct op *op, u64 value)
 			c->v.mmu_mode);
 }
 
-/* After some elements: where more are to come and the machine wants the vCPU, go and see; the
- * instruction starts again with what is left. */
+/* After some elements: where more are to come and the machine wants the vCPU, or every element is a
+ * step, go and see; the instruction starts again with what is left. */
+static bool asked_to_yield(const struct x86_cpu *c)
+{
+	return UNLIKELY(c->v.mode & MODE_TF) ||
+	       __atomic_load_n(&c->v.cpu.exit_request, __ATOMIC_RELAXED);
+}
+
 static void yield_if_asked(struct x86_cpu *c, u64 left)
 {
-	if (left && __atomic_load_n(&c->v.cpu.exit_request, __ATOMIC_RELAXED))
+	if (left && asked_to_yield(c))
 		vcpu_leave(&c->v);
 }
 
@@ -243,11 +249,12 @@ void x86_cmps(struct x86_cpu *c, const struct op *op)
 		x86_string_step(c, op, RSI, 1);
 		x86_string_step(c, op, RDI, 1);
 		x86_string_count_set(c, op, --count);
-		if (!count || stops(op, a == b))
+		if (!count || stops(op, a == b) || asked_to_yield(c))
 			break;
-		yield_if_asked(c, count);
 	}
 	compare(c, LOG2(op), a, b);
+	if (!stops(op, a == b))
+		yield_if_asked(c, count);
 }
 
 /* Elements of a run up to and with the first one that ends the scan. */
@@ -287,9 +294,10 @@ void x86_scas(struct x86_cpu *c, const struct op *op)
 		x86_string_step(c, op, RDI, n);
 		count -= n;
 		x86_string_count_set(c, op, count);
-		if (!count || stops(op, cut(c->r.r[RAX], LOG2(op)) == last))
+		if (!count || stops(op, cut(c->r.r[RAX], LOG2(op)) == last) || asked_to_yield(c))
 			break;
-		yield_if_asked(c, count);
 	}
 	compare(c, LOG2(op), c->r.r[RAX], last);
+	if (!stops(op, c->r.cc_dst == 0))
+		yield_if_asked(c, count);
 }
