@@ -95,7 +95,7 @@ static void load_cs(struct x86_cpu *c, uint16_t selector, unsigned int cpl, stru
 static void jump_code(struct x86_cpu *c, uint16_t selector, struct x86_desc d, uint64_t offset)
 {
 	check_direct_code(c, selector, d);
-	x86_check_pc(c, d, offset);
+	offset = x86_check_pc(c, d, offset);
 	x86_desc_set_accessed(c, &d);
 	load_cs(c, selector, x86_cpl(c), d, offset);
 }
@@ -107,9 +107,14 @@ static void call_code(struct x86_cpu *c, uint16_t selector, struct x86_desc d, u
 
 	check_direct_code(c, selector, d);
 	x86_stack_current(c, &st);
+	if (x86_long_mode(c) && d.hi & SEG_L) { /* the stack is 64-bit mode's already */
+		st.flat64 = true;
+		st.mask = UINT64_MAX;
+		st.sp = c->r.r[RSP];
+	}
 	x86_stack_push(&st, size, c->seg[CS].selector);
 	x86_stack_push(&st, size, next);
-	x86_check_pc(c, d, offset);
+	offset = x86_check_pc(c, d, offset);
 	x86_desc_set_accessed(c, &d);
 	x86_stack_commit(&st);
 	load_cs(c, selector, x86_cpl(c), d, offset);

@@ -6,14 +6,17 @@
 
 #define FLAGS_USER (FLAGS_ARITH | FLAG_TF | FLAG_DF | FLAG_NT | FLAG_AC | FLAG_ID | FLAG_RF)
 
-void x86_check_pc(struct x86_cpu *c, struct x86_desc d, uint64_t pc)
+uint64_t x86_check_pc(struct x86_cpu *c, struct x86_desc d, uint64_t pc)
 {
 	if (x86_long_mode(c) && d.hi & SEG_L) {
 		if (!canonical(pc))
 			x86_raise_error(c, EXC_GP, 0);
-	} else if (pc > desc_limit(d)) {
-		x86_raise_error(c, EXC_GP, 0);
+		return pc;
 	}
+	pc = (uint32_t)pc;
+	if (pc > desc_limit(d))
+		x86_raise_error(c, EXC_GP, 0);
+	return pc;
 }
 
 void x86_iret_flags(struct x86_cpu *c, uint32_t value, unsigned int size, unsigned int old_cpl)
@@ -136,13 +139,15 @@ void x86_return_protected(struct x86_cpu *c, struct x86_stack *st, uint16_t cs, 
 	uint64_t sp = 0;
 	bool null = false;
 
-	x86_check_pc(c, code, pc);
-	st->sp = (st->sp + pop_bytes) & st->mask;
+	/* In 64-bit code RET n adds to RSP, whatever the stack was before. */
+	if (switches || !to_64)
+		st->sp = (st->sp + pop_bytes) & st->mask;
 	if (switches) {
 		sp = x86_stack_pop(st, size);
 		ss = (uint16_t)x86_stack_pop(st, size);
 		stack = check_return_stack(c, ss, cpl, to_64, &null);
 	}
+	pc = x86_check_pc(c, code, pc);
 	x86_desc_set_accessed(c, &code);
 
 	x86_seg_set_code(c, cs, cpl, code);
@@ -158,6 +163,8 @@ void x86_return_protected(struct x86_cpu *c, struct x86_stack *st, uint16_t cs, 
 		x86_set_sp(c, sp, mask);
 	} else {
 		x86_stack_commit(st);
+		if (to_64)
+			c->r.r[RSP] += pop_bytes;
 	}
 	if (cpl > old_cpl)
 		x86_segs_drop_inner(c, cpl);

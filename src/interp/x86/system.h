@@ -245,8 +245,9 @@ void x86_return_protected(struct x86_cpu *c, struct x86_stack *st, uint16_t cs, 
 			  unsigned int size, unsigned int pop_bytes, const uint32_t *flags);
 /* Sets EFLAGS as IRET may at the current privilege and operand size. */
 void x86_iret_flags(struct x86_cpu *c, uint32_t value, unsigned int size, unsigned int old_cpl);
-/* Checks a pc against a code segment that is about to be loaded: #GP(0). */
-void x86_check_pc(struct x86_cpu *c, struct x86_desc d, uint64_t pc);
+/* Checks a pc against a code segment that is about to be loaded: #GP(0). Returns it cut to 32 bits
+ * where the segment is not 64-bit code. */
+uint64_t x86_check_pc(struct x86_cpu *c, struct x86_desc d, uint64_t pc);
 
 /* --- the rest --- */
 
