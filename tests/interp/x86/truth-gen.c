@@ -381,9 +381,38 @@ static u64 edge_imm(struct gen *g)
 	return rnd_value(&g->rng);
 }
 
+static u16 pick_selector(struct gen *g)
+{
+	static const u16 some[] = {SEL_CS32,
+				   SEL_CS32,
+				   SEL_CS64,
+				   SEL_LDT_CS16,
+				   SEL_LDT_CS16,
+				   SEL_LDT_XO,
+				   SEL_LDT_CODE,
+				   SEL_DS,
+				   SEL_LDT_DATA,
+				   SEL_LDT_NP,
+				   SEL_CS32 & ~3,
+				   0,
+				   3,
+				   0x08,
+				   0x10,
+				   0x40,
+				   0x50,
+				   0x80};
+
+	if (once_in(&g->rng, 12))
+		return (u16)(rnd(&g->rng) | 1);
+	return some[rnd_below(&g->rng, sizeof(some) / sizeof(some[0]))];
+}
+
 static void put_immediates(struct gen *g, struct enc *e)
 {
 	u32 form = e->row->form;
+	/* Far RET adds the size of what it pops to the immediate within 16 bits, when it goes from
+	 * 16-bit to 64-bit code: no manual says so. */
+	u64 imm_mask = e->row->opcode == 0xca ? 0x7fff : 0xffff;
 
 	if (form & MOFFS) {
 		u64 at = pick_target(g, e->opsize, false);
@@ -391,13 +420,22 @@ static void put_immediates(struct gen *g, struct enc *e)
 		put(e->in, e->addrsize == 4 ? (u32)at : at, e->addrsize);
 	}
 	if (form & IW)
-		put(e->in, once_in(&g->rng, 3) ? rnd_below(&g->rng, 64) : edge_imm(g), 2);
+		put(e->in, once_in(&g->rng, 3) ? rnd_below(&g->rng, 64) : edge_imm(g) & imm_mask,
+		    2);
 	if (form & IB)
 		put(e->in, form & IW ? rnd_below(&g->rng, 6) : edge_imm(g), 1);
 	if (form & IZ)
 		put(e->in, edge_imm(g), e->opsize == 2 ? 2 : 4);
 	if (form & IV)
 		put(e->in, edge_imm(g), e->opsize);
+	if (form & FAR_PTR) {
+		e->in->skip = 0;
+		e->in->abs_at = e->in->len;
+		e->in->rel_size = (u8)e->opsize;
+		e->in->selector = pick_selector(g);
+		put(e->in, 0, e->opsize);
+		put(e->in, e->in->selector, 2);
+	}
 	if (form & (JB | JZ)) {
 		e->in->skip = (s8)rnd_below(&g->rng, 3);
 		e->in->rel_at = e->in->len;
@@ -444,6 +482,8 @@ static unsigned int operand_size(const struct enc *e)
 		return 1;
 	if (row->opcode == 0x62 && !row->map)
 		return 2 * e->opsize;
+	if (row->opcode == 0xff && (row->ext == 3 || row->ext == 5))
+		return e->opsize + 2;
 	return e->opsize;
 }
 
@@ -483,6 +523,8 @@ static void add_insn(struct gen *g, const struct insn_row *row)
 		in->ignore_at = (u32)(e.target - DATA_BASE) + (small ? 6 : 12);
 		in->ignore_len = small ? 8 : 16;
 	}
+	if (e.rep && row->form & REP) /* nothing is compared if the count is 0 */
+		in->writes = 0;
 	g->clobbered |= row->clobbers;
 	g->t->count++;
 }
@@ -576,6 +618,29 @@ static void add_push_target(struct gen *g)
 	g->clobbered |= 1 << 4;
 }
 
+/* What a far return (or IRET) takes, pushed by instructions of the code's own size. */
+static void add_far_frame(struct gen *g, bool with_flags)
+{
+	u16 selector = pick_selector(g);
+
+	if (with_flags) {
+		add_push_target(g);
+		struct insn *flags = &g->t->insn[g->t->count - 1];
+		u32 value = (u32)rnd(&g->rng) & 0x240fd5;
+		memcpy(flags->bytes + flags->abs_at, &value, flags->rel_size);
+		flags->abs_at = flags->rel_size = 0;
+		flags->skip = -1;
+	}
+	add_push_target(g);
+	struct insn *cs = &g->t->insn[g->t->count - 1];
+	memset(cs->bytes + cs->abs_at, 0, cs->rel_size);
+	memcpy(cs->bytes + cs->abs_at, &selector, 2);
+	cs->abs_at = cs->rel_size = 0;
+	cs->skip = -1;
+	add_push_target(g);
+	g->t->insn[g->t->count - 1].selector = selector;
+}
+
 static void add_random(struct gen *g)
 {
 	const struct group *group = g->theme;
@@ -589,6 +654,9 @@ static void add_random(struct gen *g)
 		add_dividend(g);
 	if (!row->map && (row->opcode & 0xfe) == 0xc2 && !once_in(&g->rng, 3))
 		add_push_target(g);
+	if (!strcmp(row->group, "far") && row->opcode < 0xe0 && row->opcode != 0x9a &&
+	    g->t->mode != CODE64 && !once_in(&g->rng, 4))
+		add_far_frame(g, row->opcode == 0xcf);
 	add_insn(g, row);
 	if (row->tolerance)
 		g->t->tolerance = row->tolerance;
@@ -615,7 +683,9 @@ u16 case_undefined(const struct tcase *t, unsigned int n)
 static void fix_insn(struct tcase *t, unsigned int i)
 {
 	struct insn *in = &t->insn[i];
-	u32 ip = t->mode == CODE16 ? t->start : CODE_BASE + t->start;
+	bool based = in->selector ? in->selector == SEL_LDT_CS16 || in->selector == SEL_LDT_XO
+				  : t->mode == CODE16;
+	u32 ip = based ? t->start : CODE_BASE + t->start;
 	u32 next = t->at[i + 1];
 
 	if (in->rip_at) {

@@ -30,6 +30,8 @@ enum {
 	FPENV = 1 << 29,  /* stores instruction and operand pointers */
 	REXW_ANY = 1 << 30,
 };
+/* Far pointer: an immediate like IZ and a selector. */
+#define FAR_PTR (1u << 31)
 
 struct insn_row {
 	const char *name, *group;

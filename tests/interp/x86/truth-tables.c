@@ -323,6 +323,19 @@ static void segment_rows(void)
 	add("verw", 1, 0x00, 5, M, 0, ZF, 0)->size = 2;
 }
 
+/* Far transfers at the same privilege level, between the code segments of the GDT and our LDT. */
+static void far_rows(void)
+{
+	group("far", 15, ALL_MODES);
+	add("ljmp", 0, 0xea, -1, V | FAR_PTR | NO64 | LAST, 0, 0, 0)->weight = 8;
+	add("lcall", 0, 0x9a, -1, V | FAR_PTR | NO64 | STACK | LAST, 0, 0, 0)->weight = 8;
+	add("ljmp", 0, 0xff, 5, M | MEM | V | LAST, 0, 0, 0);
+	add("lcall", 0, 0xff, 3, M | MEM | V | STACK | LAST, 0, 0, 0);
+	add("lret", 0, 0xca, -1, V | IW | STACK | LAST, 0, 0, 0);
+	add("lret", 0, 0xcb, -1, V | STACK | LAST, 0, 0, 0);
+	add("iret", 0, 0xcf, -1, V | STACK | LAST, 0, 0, ARITH);
+}
+
 /* What a user program may not do, and what is no instruction. */
 static void trap_rows(void)
 {
@@ -637,6 +650,7 @@ void tables_init(void)
 	stack_rows();
 	legacy_rows();
 	segment_rows();
+	far_rows();
 	trap_rows();
 	x87_rows();
 	x87_math_rows();

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 static struct state native, guest;
-static bool strict; /* compare undefined flags too */
+static bool strict;	/* compare undefined flags too */
+static bool *in_native; /* shared with the parent: the case is running natively now */
 
 /* --- comparison --- */
 
@@ -234,7 +235,11 @@ static bool run_case(const struct tcase *t, FILE *out)
 {
 	struct report r = {out, false};
 
+	if (in_native)
+		*in_native = true;
 	native_run(t, &native);
+	if (in_native)
+		*in_native = false;
 	guest_run(t, &guest);
 	compare_exception(t, &r);
 	compare_registers(t, &r);
@@ -295,7 +300,8 @@ static void report(struct tcase *t, bool verbose)
 /* Shared with the worker processes. */
 struct worker {
 	u64 seed; /* being run */
-	u64 done, differences;
+	u64 done, differences, endless;
+	bool in_native;
 };
 
 static struct worker *workers;
@@ -343,13 +349,14 @@ static pid_t start_worker(unsigned int n, u64 first, u64 last, u64 step, const c
 
 	if (pid)
 		return pid;
+	in_native = &workers[n].in_native;
 	start(model);
 	run_seeds(&workers[n], first, last, step);
 	fflush(stdout);
 	_exit(0);
 }
 
-/* Waits for a worker; where it hangs for 10 seconds, it is killed. */
+/* Waits for a worker; where it hangs, it is killed. */
 static int wait_worker(unsigned int n, pid_t pid)
 {
 	u64 last = UINT64_MAX;
@@ -363,7 +370,7 @@ static int wait_worker(unsigned int n, pid_t pid)
 		usleep(50000);
 		same = workers[n].seed == last ? same + 1 : 0;
 		last = workers[n].seed;
-		if (same > 200)
+		if (same > (workers[n].in_native ? 40 : 400))
 			kill(pid, SIGKILL);
 	}
 }
@@ -383,8 +390,15 @@ static u64 run_all(u64 first, u64 count, unsigned int jobs, const char *model)
 			u64 seed = workers[n].seed;
 			if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
 				exit(77);
-			print_crash(seed, status);
-			if (++crashes > max_reports || seed == UINT64_MAX)
+			if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL &&
+			    workers[n].in_native) {
+				workers[n].endless++; /* the code is an endless loop */
+			} else {
+				print_crash(seed, status);
+				crashes++;
+			}
+			workers[n].in_native = false;
+			if (crashes > max_reports || seed == UINT64_MAX)
 				break;
 			pid[n] = start_worker(n, seed + jobs, first + count, jobs, model);
 		}

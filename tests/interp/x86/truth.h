@@ -84,7 +84,7 @@ struct state {
 enum code_mode { CODE64, CODE32, CODE16 };
 
 #define SEQ_MAX	  8
-#define SEQ_ROOM  (2 * SEQ_MAX + 4) /* with what the generator puts in between */
+#define SEQ_ROOM  (2 * SEQ_MAX + 8) /* with what the generator puts in between */
 #define INSN_MAX  20
 
 /* --- a case --- */
@@ -101,6 +101,7 @@ struct insn {
 	u8 rip_at;	 /* ... of a RIP-relative operand is; 0: none */
 	u8 abs_at;	 /* an immediate with the address that `skip` leads to; 0: none */
 	u32 rip_target;
+	u16 selector;	 /* of a far pointer, whose offset is at abs_at; 0: near */
 	u16 reads, writes, undefined; /* flags */
 	/* memory that is not compared */
 	u32 ignore_at, ignore_len;
