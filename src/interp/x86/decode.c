@@ -393,6 +393,19 @@ static void unemit(struct x86_insn *i, unsigned int first_op)
 	i->end = false;
 }
 
+/* Opcodes without a meaning that still have operands: the processor fetches them before #UD. */
+static bool hole_has_modrm(const struct x86_insn *i)
+{
+	u8 op = i->opcode;
+
+	if (i->map == 0)
+		return op == 0x82;
+	if (i->map != 1)
+		return true;
+	return (op >= 0x10 && op < 0x18) || (op >= 0x28 && op < 0x30) || (op >= 0x50 && op < 0x77) ||
+	       (op >= 0x78 && op < 0x80) || (op >= 0xc2 && op < 0xc7) || op >= 0xd0;
+}
+
 static bool beyond_cs_limit(const struct x86_insn *i, u64 pc)
 {
 	return !(i->mode & (MODE_64 | MODE_FLAT)) &&
@@ -432,6 +445,8 @@ static void decode_insn(struct x86_insn *i)
 			emit_ud(i);
 		}
 	} else {
+		if (hole_has_modrm(i))
+			decode_modrm(i);
 		emit_ud(i);
 	}
 	if (i->pos - i->b->insn_offset > MAX_INSN_SIZE || beyond_cs_limit(i, pc)) {

@@ -126,6 +126,15 @@ static void log_delivery(const struct x86_cpu *c)
 		   c->v.pc, c->seg[SS].selector, c->r.r[RSP], c->r.r[RAX], c->cr2);
 }
 
+/* The step that was armed for this instruction does not come: it has not completed, or it is a
+ * software interrupt, which clears TF. */
+void x86_forget_step(struct x86_cpu *c)
+{
+	c->dr6_pending &= ~(UINT64_C(1) << 14);
+	if (!c->dr6_pending)
+		x86_event_clear(c, X86_EVENT_TRAP);
+}
+
 void x86_deliver_exception(struct vcpu *v)
 {
 	struct x86_cpu *c = x86_cpu(&v->cpu);
@@ -137,13 +146,8 @@ void x86_deliver_exception(struct vcpu *v)
 	}
 	if (log_on(LOG_INT))
 		log_delivery(c);
-	/* The step that was armed for this instruction does not come: it has not completed, or it is
-	 * a software interrupt, which clears TF. */
-	if (c->exc_software || c->exc_vector != EXC_DB) {
-		c->dr6_pending &= ~(UINT64_C(1) << 14);
-		if (!c->dr6_pending)
-			x86_event_clear(c, X86_EVENT_TRAP);
-	}
+	if (c->exc_software || c->exc_vector != EXC_DB)
+		x86_forget_step(c);
 	c->exc_first = c->exc_vector;
 	c->delivering = !c->exc_software;
 	x86_deliver(c, &(struct x86_delivery){

@@ -234,7 +234,8 @@ static bool stops(const struct op *op, bool equal)
 	return REP(op) && equal != (REP(op) == REP_E);
 }
 
-/* CMPS and SCAS set the flags when they end: after a fault on the way they are as they were. */
+/* CMPS and SCAS set the flags when they end: after a fault or a step on the way they
+ * are as they were. */
 
 void x86_cmps(struct x86_cpu *c, const struct op *op)
 {
@@ -249,12 +250,11 @@ void x86_cmps(struct x86_cpu *c, const struct op *op)
 		x86_string_step(c, op, RSI, 1);
 		x86_string_step(c, op, RDI, 1);
 		x86_string_count_set(c, op, --count);
-		if (!count || stops(op, a == b) || asked_to_yield(c))
+		if (!count || stops(op, a == b))
 			break;
+		yield_if_asked(c, count);
 	}
 	compare(c, LOG2(op), a, b);
-	if (!stops(op, a == b))
-		yield_if_asked(c, count);
 }
 
 /* Elements of a run up to and with the first one that ends the scan. */
@@ -294,10 +294,9 @@ void x86_scas(struct x86_cpu *c, const struct op *op)
 		x86_string_step(c, op, RDI, n);
 		count -= n;
 		x86_string_count_set(c, op, count);
-		if (!count || stops(op, cut(c->r.r[RAX], LOG2(op)) == last) || asked_to_yield(c))
+		if (!count || stops(op, cut(c->r.r[RAX], LOG2(op)) == last))
 			break;
+		yield_if_asked(c, count);
 	}
 	compare(c, LOG2(op), c->r.r[RAX], last);
-	if (!stops(op, c->r.cc_dst == 0))
-		yield_if_asked(c, count);
 }

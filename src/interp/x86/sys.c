@@ -103,24 +103,29 @@ void x86_int_n(struct x86_cpu *c, const struct op *op)
 	if (x86_vm86(c) && x86_vm86_int(c, op->a, op->imm))
 		return;
 	x86_interrupt(c, op->a, true, false, 0, op->imm);
+	x86_forget_step(c);
 }
 
 void x86_int3(struct x86_cpu *c, const struct op *op)
 {
 	x86_interrupt(c, EXC_BP, true, false, 0, op->imm);
+	x86_forget_step(c);
 }
 
 void x86_into(struct x86_cpu *c, const struct op *op)
 {
-	if (x86_flags_arith(&c->r) & FLAG_OF)
-		x86_interrupt(c, EXC_OF, true, false, 0, op->imm);
-	else
+	if (!(x86_flags_arith(&c->r) & FLAG_OF)) {
 		c->v.pc = op->imm;
+		return;
+	}
+	x86_interrupt(c, EXC_OF, true, false, 0, op->imm);
+	x86_forget_step(c);
 }
 
 void x86_int1(struct x86_cpu *c, const struct op *op)
 {
 	x86_interrupt(c, EXC_DB, false, false, 0, op->imm);
+	x86_forget_step(c);
 }
 
 /* a: operand size; imm: next pc, for the TSS of a nested task. */

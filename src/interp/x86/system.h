@@ -276,4 +276,7 @@ extern const struct cpu_register x86_registers[];
 extern const struct field x86_state[];
 struct error *x86_post_load(struct cpu *cpu);
 
+/* Takes back the single step of the current instruction. */
+void x86_forget_step(struct x86_cpu *c);
+
 #endif
