@@ -42,7 +42,7 @@ static u8 mm_rm(struct x86_insn *i, unsigned int log2)
 	if (!i->is_mem)
 		return MM_REG(i->rm);
 	/* Pending exceptions come before the access. */
-	emit_ab(i, x86_op_mmx_check, 0, 0);
+	emit_ab(i, x86_op_mmx_wait, 0, 0);
 	emit_mem(i, x86_int(log2)->load_tmp);
 	return MM_TMP;
 }
@@ -265,7 +265,7 @@ void simd_movd_load(struct x86_insn *i)
 	u8 b;
 
 	if (!i->opsize_prefix)
-		emit_ab(i, x86_op_mmx_check, 0, 0);
+		emit_ab(i, x86_op_mmx_wait, 0, 0);
 	b = gpr_rm(i, log2);
 	if (i->opsize_prefix)
 		emit_ab(i, log2 == 3 ? x86_op_movq_from_gpr : x86_op_movd_from_gpr, i->reg, b);
@@ -281,11 +281,15 @@ void simd_movd_store(struct x86_insn *i)
 
 	if (i->opsize_prefix)
 		emit_ab(i, log2 == 3 ? x86_op_movq_to_gpr : x86_op_movd_to_gpr, a, i->reg);
+	else if (i->is_mem)
+		emit_ab(i, x86_op_mmx_peek, a, MM_REG(i->reg));
 	else
 		emit_ab(i, log2 == 3 ? x86_op_movq_mm_to_gpr : x86_op_movd_mm_to_gpr, a,
 			MM_REG(i->reg));
 	if (i->is_mem)
 		emit_mem_a(i, x86_int(log2)->mov_mr, REG_TMP0);
+	if (i->is_mem && !i->opsize_prefix)
+		emit_ab(i, x86_op_mmx_check, 0, 0);
 }
 
 void simd_movq2dq(struct x86_insn *i)
@@ -324,7 +328,7 @@ void simd_cvt_to_mm(struct x86_insn *i)
 
 	if (i->mode & MODE_FPU_OFF)
 		emit_call(i, x86_mmx_unavailable);
-	emit_ab(i, x86_op_mmx_check, 0, 0);
+	emit_ab(i, x86_op_mmx_wait, 0, 0);
 	b = xmm_rm(i, from_pd ? x86_load_xmm128_aligned : x86_load_xmm64);
 	if (from_pd)
 		emit_ab(i, truncate ? x86_op_cvttpd2pi : x86_op_cvtpd2pi, MM_REG(i->reg), b);
@@ -411,7 +415,7 @@ void simd_pinsrw(struct x86_insn *i)
 	u8 b;
 
 	if (!i->opsize_prefix)
-		emit_ab(i, x86_op_mmx_check, 0, 0);
+		emit_ab(i, x86_op_mmx_wait, 0, 0);
 	b = gpr_rm(i, 1);
 	if (i->opsize_prefix)
 		emit_ab(i, x86_op_pinsrw_xmm, i->reg, b);
@@ -523,10 +527,11 @@ void simd_3dnow(struct x86_insn *i)
 		emit_ud(i);
 		return;
 	}
-	emit_ab(i, x86_op_mmx_check, 0, 0);
+	emit_ab(i, x86_op_mmx_wait, 0, 0);
 	b = i->is_mem ? MM_TMP : MM_REG(i->rm);
 	if (i->is_mem)
 		emit_mem(i, x86_int64.load_tmp);
+	emit_ab(i, x86_op_mmx_check, 0, 0);
 	i->is_mem = false;
 	struct op *op = emit_call(i, x86_3dnow);
 	op->a = MM_REG(i->reg);

@@ -24,6 +24,23 @@ static u64 take(const struct area *a, unsigned int offset, unsigned int size)
 	return x86_load(a->c, a->va + offset, size);
 }
 
+/* Registers lie on even addresses in FSAVE's area: no larger alignment is asked of them. */
+static void put_register(struct area *a, unsigned int offset, struct f80 v)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		put(a, offset + 2 * i, 2, v.frac >> 16 * i & 0xffff);
+	put(a, offset + 8, 2, v.se);
+}
+
+static struct f80 take_register(const struct area *a, unsigned int offset)
+{
+	struct f80 v = {0, (u16)take(a, offset + 8, 2)};
+
+	for (unsigned int i = 0; i < 4; i++)
+		v.frac |= take(a, offset + 2 * i, 2) << 16 * i;
+	return v;
+}
+
 static bool is_protected(const struct x86_cpu *c)
 {
 	return (c->v.mode & (MODE_PE | MODE_VM)) == MODE_PE;
@@ -75,7 +92,7 @@ static void load_env(struct x86_cpu *c, const struct area *a, unsigned int size)
 	if (is_protected(c)) {
 		u64 ip = take(a, 3 * size, size), dp = take(a, 5 * size, size);
 		u32 cs = (u32)take(a, 4 * size, size);
-		c->fds = (u16)take(a, 6 * size, 2);
+		c->fds = (u16)take(a, 6 * size, size);
 		c->fip = ip;
 		c->fdp = dp;
 		c->fcs = (u16)cs;
@@ -100,8 +117,12 @@ static struct area memory(struct x86_cpu *c, const struct op *op, unsigned int s
 	struct area a = {c, x86_op_ea(c, op, size, write)};
 
 	/* Nothing may have been written where a later part faults. */
-	if (write)
+	if (write) {
+		vcpu_probe_write(&c->v, a.va, op->a == 1 ? 2 : 4, c->v.mmu_mode);
 		vcpu_probe_write(&c->v, a.va, size, c->v.mmu_mode);
+	} else {
+		take(&a, 0, op->a == 1 ? 2 : 4);
+	}
 	return a;
 }
 
@@ -130,11 +151,8 @@ void x87_fnsave(struct x86_cpu *c, const struct op *op)
 	struct area a = memory(c, op, offset + 80, true);
 
 	store_env(c, &a, word);
-	for (unsigned int i = 0; i < 8; i++) {
-		struct f80 v = x87_get(c, i);
-		put(&a, offset + 10 * i, 8, v.frac);
-		put(&a, offset + 10 * i + 8, 2, v.se);
-	}
+	for (unsigned int i = 0; i < 8; i++)
+		put_register(&a, offset + 10 * i, x87_get(c, i));
 	x87_init(c);
 }
 
@@ -144,10 +162,8 @@ void x87_frstor(struct x86_cpu *c, const struct op *op)
 	struct area a = memory(c, op, offset + 80, false);
 	struct f80 st[8];
 
-	for (unsigned int i = 0; i < 8; i++) {
-		st[i].frac = take(&a, offset + 10 * i, 8);
-		st[i].se = (u16)take(&a, offset + 10 * i + 8, 2);
-	}
+	for (unsigned int i = 0; i < 8; i++)
+		st[i] = take_register(&a, offset + 10 * i);
 	load_env(c, &a, word);
 	for (unsigned int i = 0; i < 8; i++)
 		c->r.st[(c->r.ftop + i) & 7] = st[i];

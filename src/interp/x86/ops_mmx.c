@@ -80,7 +80,25 @@ OP(movdq2q)
 	NEXT;
 }
 
-/* In front of helpers. */
+/* In front of the access to memory: pending exceptions come first, the MMX state only if there was
+ * no fault. */
+OP(mmx_wait)
+{
+	X87_WAIT;
+	NEXT;
+}
+
+/* For stores: b is an MMX register whose value goes to a temporary. TOP is cleared even where the
+ * store faults, the tags are not. */
+OP(mmx_peek)
+{
+	X87_WAIT;
+	REGS->ftop = 0;
+	W(64, op->a, MM(op->b));
+	NEXT;
+}
+
+/* In front of helpers, behind stores. */
 OP(mmx_check)
 {
 	MMX_ENTER;

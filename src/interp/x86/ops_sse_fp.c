@@ -297,10 +297,10 @@ ROUND_OP(roundsd, 1, true)
  * an unmasked exception occurs. Which of several NaNs comes out differs between lanes, because
  * processors add shuffled copies; the SDM does not say, this is what Xeons do.
  */
-static void dp_step(struct x86_cpu *c, const struct fp_status *st)
+static void dp_step(struct x86_cpu *c, struct fp_status *st)
 {
-	if (st->flags & st->traps)
-		x86_sse_raise(c, st);
+	x86_sse_raise(c, st);
+	st->flags = 0;
 }
 
 static NOINLINE void dpps_slow(struct x86_cpu *c, const struct op *op)

@@ -8,10 +8,15 @@
 typedef u64 lanes64 __attribute__((vector_size(16)));
 typedef lanes64 unaligned128 __attribute__((may_alias, aligned(1)));
 
+/* Operands of 16 bytes at any address are not subject to alignment checks. */
 static NOINLINE union x86_xmm load128_slow(struct vcpu *v, u64 va)
 {
 	union x86_xmm r;
 
+	for (unsigned int i = 0; v->check_aligned && i < 16; i++)
+		r.b[i] = (u8)vcpu_load_slow(v, va + i, 1, v->mmu_mode);
+	if (v->check_aligned)
+		return r;
 	r.q[0] = vcpu_load_slow(v, va, 8, v->mmu_mode);
 	r.q[1] = vcpu_load_slow(v, va + 8, 8, v->mmu_mode);
 	return r;
@@ -20,6 +25,13 @@ static NOINLINE union x86_xmm load128_slow(struct vcpu *v, u64 va)
 /* Both halves must be known to be writable before the first is written. */
 static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *value)
 {
+	if (v->check_aligned) {
+		vcpu_probe_write(v, va, 1, v->mmu_mode);
+		vcpu_probe_write(v, va + 15, 1, v->mmu_mode);
+		for (unsigned int i = 0; i < 16; i++)
+			vcpu_store_slow(v, va + i, 1, value->b[i], v->mmu_mode);
+		return;
+	}
 	vcpu_probe_write(v, va, 16, v->mmu_mode);
 	vcpu_store_slow(v, va, 8, value->q[0], v->mmu_mode);
 	vcpu_store_slow(v, va + 8, 8, value->q[1], v->mmu_mode);
@@ -51,9 +63,16 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 			SLOW(x86_raise_error(CPU, EXC_GP, 0)); \
 	} while (0)
 
+/* With segments the alignment comes before the limit. */
+#define ALIGNED_FIRST_f64 (void)0
+#define ALIGNED_FIRST_f32 (void)0
+#define ALIGNED_FIRST_abs (void)0
+#define ALIGNED_FIRST_sg  CHECK_ALIGNED((EA_RAW & ea_mask(S_ASIZE(op->s))) + CPU->seg[S_SEG(op->s)].base)
+
 #define XMM_MEMORY_OPS(ea)                    \
 	OP(load_xmm128_aligned_##ea)          \
 	{                                     \
+		ALIGNED_FIRST_##ea;           \
 		EA_##ea(va, 16, false);       \
 		CHECK_ALIGNED(va);            \
 		LOAD128(X(op->a), va);        \
@@ -105,6 +124,7 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 	}                                     \
 	OP(store_xmm128_aligned_##ea)         \
 	{                                     \
+		ALIGNED_FIRST_##ea;           \
 		EA_##ea(va, 16, true);        \
 		CHECK_ALIGNED(va);            \
 		STORE128(va, X(op->a));       \
@@ -136,17 +156,20 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 	}                                     \
 	OP(load_mm_##ea)                      \
 	{                                     \
-		MMX_ENTER;                    \
+		X87_WAIT;                     \
 		EA_##ea(va, 8, false);        \
 		LOAD(64, value, va);          \
+		MMX_ENTER;                    \
 		MM_WRITE(op->a, value);       \
 		NEXT;                         \
 	}                                     \
 	OP(store_mm_##ea)                     \
 	{                                     \
-		MMX_ENTER;                    \
+		X87_WAIT;                     \
+		REGS->ftop = 0;               \
 		EA_##ea(va, 8, true);         \
 		STORE(64, va, MM(op->a));     \
+		MMX_ENTER;                    \
 		NEXT;                         \
 	}
 
@@ -198,7 +221,14 @@ static void masked_store(struct x86_cpu *c, const struct op *op, const u8 *bytes
 			 unsigned int count)
 {
 	u64 va = x86_op_ea(c, op, count, true);
+	bool any = false;
 
+	for (unsigned int i = 0; i < count; i++)
+		any |= mask[i] >> 7;
+	if (c->v.check_aligned && va & (count - 1))
+		x86_unaligned(&c->v, va);
+	if (!any) /* left to the implementation: Intel's processors look at the page */
+		vcpu_probe_write(&c->v, va, 1, c->v.mmu_mode);
 	for (unsigned int i = 0; i < count; i++) {
 		if (mask[i] >> 7)
 			vcpu_probe_write(&c->v, va + i, 1, c->v.mmu_mode);

@@ -48,13 +48,25 @@
 		NEXT;                         \
 	}
 
+/* The two parts of an 80-bit operand are checked one after the other. */
+#define SECOND_PART_f64(write) (void)0
+#define SECOND_PART_f32(write) (void)0
+#define SECOND_PART_abs(write) (void)0
+#define SECOND_PART_sg(write)                                                                      \
+	do {                                                                                       \
+		u64 off_ = (EA_RAW + 8) & ea_mask(S_ASIZE(op->s));                                 \
+		if (UNLIKELY(!seg_allows(&CPU->seg[S_SEG(op->s)], off_, 2, write)))                \
+			SLOW(x86_seg_fault(CPU, (enum x86_seg_name)S_SEG(op->s), off_, 2, write)); \
+	} while (0)
+
 /* The 80-bit format: significand to TMP0, sign and exponent to TMP1. */
 #define LOAD80_OP(ea)                      \
 	OP(x87_load80_##ea)                \
 	{                                  \
 		X87_WAIT;                  \
-		EA_##ea(va, 10, false);    \
+		EA_##ea(va, 8, false);     \
 		LOAD(64, frac, va);        \
+		SECOND_PART_##ea(false);   \
 		LOAD(16, se, va + 8);      \
 		REGS->r[SLOT_TMP0] = frac; \
 		REGS->r[SLOT_TMP1] = se;   \
@@ -81,39 +93,42 @@
 		x87_drop(REGS, (unsigned int)op->imm); \
 	} while (0)
 
-/* Both halves must be known to be writable before the first is written. */
-#define STORE80_OP(ea)                                     \
-	OP(x87_store80_##ea)                               \
-	{                                                  \
-		unsigned int top = ST_INDEX(0);            \
-		if (UNLIKELY(REGS->ftag >> top & 1))       \
-			SLOW(x87_store80_empty(CPU, op));  \
-		else {                                     \
-			EA_##ea(va, 10, true);             \
-			RMW_LOAD(16, old, va + 8);         \
-			(void)old;                         \
-			STORE(64, va, REGS->st[top].frac); \
-			RMW_STORE(16, REGS->st[top].se);   \
-			NOTE_POINTER(ea, va);              \
-			REGS->fsw &= (u16)~FSW_C1;         \
-			x87_drop(REGS, 1);                 \
-		}                                          \
-		NEXT;                                      \
+/* The first part is stored even where the second one faults. */
+#define STORE80_OP(ea)                                                       \
+	OP(x87_store80_##ea)                                                 \
+	{                                                                    \
+		unsigned int top = ST_INDEX(0);                              \
+		if (UNLIKELY(REGS->ftag >> top & ~REGS->fcw & FP_INVALID)) { \
+			SLOW(x87_store80_refused(CPU));                      \
+			NEXT;                                                \
+		}                                                            \
+		EA_##ea(va, 8, true);                                        \
+		if (UNLIKELY(REGS->ftag >> top & 1)) {                       \
+			SLOW(x87_store80_empty(CPU, va));                    \
+		} else {                                                     \
+			STORE(64, va, REGS->st[top].frac);                   \
+			SECOND_PART_##ea(true);                              \
+			STORE(16, va + 8, REGS->st[top].se);                 \
+			NOTE_POINTER(ea, va);                                \
+			REGS->fsw &= (u16)~FSW_C1;                           \
+			x87_drop(REGS, 1);                                   \
+		}                                                            \
+		NEXT;                                                        \
 	}
+
+/* FSTP m80 of an empty register, where that is not masked: memory is not looked at. */
+static NOINLINE void x87_store80_refused(struct x86_cpu *c)
+{
+	c->r.fsw &= (u16)~FSW_C1;
+	c->r.fsw |= FSW_SF;
+	x87_record(c, FP_INVALID);
+}
 
 /* FSTP m80 of an empty register. */
-static NOINLINE void x87_store80_empty(struct x86_cpu *c, const struct op *op)
+static NOINLINE void x87_store80_empty(struct x86_cpu *c, u64 va)
 {
-	u64 va = x86_op_ea(c, op, 10, true);
-
-	if (!(c->r.fcw & FP_INVALID)) {
-		c->r.fsw &= (u16)~FSW_C1;
-		c->r.fsw |= FSW_SF;
-		x87_record(c, FP_INVALID);
-		return;
-	}
-	x86_store(c, va + 8, 2, 0xffff);
 	x86_store(c, va, 8, 0xc000000000000000);
+	x86_store(c, va + 8, 2, 0xffff);
 	c->r.fsw &= (u16)~FSW_C1;
 	c->r.fsw |= FSW_SF;
 	x87_record(c, FP_INVALID);

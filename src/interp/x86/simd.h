@@ -39,7 +39,8 @@ static ALWAYS_INLINE int simd_clamp(int v, int min, int max)
 	X(blendps) X(blendpd) X(pblendw) X(mpsadbw) X(insertps) X(pinsrb) X(pinsrd) X(pinsrq)      \
 	X(pextrb) X(pextrw_any) X(pextrd) X(pextrq) X(crc32_8) X(crc32_16) X(crc32_32)             \
 	X(crc32_64) X(aesenc) X(aesenclast) X(aesdec) X(aesdeclast) X(aesimc)                      \
-	X(aeskeygenassist) X(pclmulqdq) X(emms) X(mmx_check) X(fence)
+	X(aeskeygenassist) X(pclmulqdq) X(emms) X(mmx_check) X(mmx_wait) X(mmx_peek) \
+	X(fence)
 
 /* Floating point (ops_sse_fp.c, ops_sse_cvt.c). */
 #define SIMD_FP(X)                                                                                 \

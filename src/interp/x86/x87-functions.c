@@ -216,11 +216,14 @@ static void note_pointer(struct x86_cpu *c, const struct op *op)
 
 void x87_fbld(struct x86_cpu *c, const struct op *op)
 {
-	u64 va = x86_op_ea(c, op, 10, false);
+	struct op upper = *op;
 	u8 bcd[10];
 
+	upper.disp += 8;
+	u64 low = x86_load(c, x86_op_ea(c, op, 8, false), 8);
+	u64 high = x86_load(c, x86_op_ea(c, &upper, 2, false), 2);
 	for (unsigned int i = 0; i < 10; i++)
-		bcd[i] = (u8)x86_load(c, va + i, 1);
+		bcd[i] = (u8)(i < 8 ? low >> 8 * i : high >> (8 * i - 64));
 	note_pointer(c, op);
 	if (!x87_is_empty(c, 7)) {
 		x87_stack_overflow(c);
@@ -232,7 +235,6 @@ void x87_fbld(struct x86_cpu *c, const struct op *op)
 
 void x87_fbstp(struct x86_cpu *c, const struct op *op)
 {
-	u64 va = x86_op_ea(c, op, 10, true);
 	struct fp_status st = x87_status(&c->r);
 	u16 fsw = c->r.fsw & (u16)~FSW_C1;
 	struct f80 a = x87_get(c, 0);
@@ -244,9 +246,13 @@ void x87_fbstp(struct x86_cpu *c, const struct op *op)
 	}
 	f80_to_bcd(a, bcd, &st);
 	if (!(st.flags & st.traps & FP_INVALID)) {
-		vcpu_probe_write(&c->v, va, 10, c->v.mmu_mode);
-		for (unsigned int i = 0; i < 10; i++)
-			x86_store(c, va + i, 1, bcd[i]);
+		u64 low = 0;
+		for (unsigned int i = 0; i < 8; i++)
+			low |= (u64)bcd[i] << 8 * i;
+		struct op upper = *op;
+		x86_store(c, x86_op_ea(c, op, 8, true), 8, low);
+		upper.disp += 8;
+		x86_store(c, x86_op_ea(c, &upper, 2, true), 2, bcd[8] | bcd[9] << 8);
 	}
 	note_pointer(c, op);
 	c->r.fsw = fsw | (st.rounded_up ? FSW_C1 : 0);
