@@ -227,7 +227,9 @@ static void make_mem(struct gen *g, struct enc *e, unsigned int size)
 		target -= (u64)bit_reach(g, e);
 	e->target = target;
 	if (e->addrsize == 2) {
-		mem16(g, e, (u32)(target - seg_base(g, e->seg >= 0 ? (unsigned int)e->seg : T_DS)));
+		u32 base16 = seg_base(g, e->seg >= 0 ? (unsigned int)e->seg : T_DS);
+		mem16(g, e, (u32)target - base16);
+		e->target = base16 + (u16)(target - base16);
 		return;
 	}
 	/* In 16-bit code SS has the base of DS. */
@@ -518,6 +520,10 @@ static void add_insn(struct gen *g, const struct insn_row *row)
 	put_immediates(g, &e);
 	if (row->form & (COUNT_CL | COUNT_IB))
 		shift_flags(&e);
+	if (e.modrm_mem) {
+		in->mem_at = e.target;
+		in->mem_len = operand_size(&e);
+	}
 	if (row->form & FPENV) {
 		bool small = g->t->mode == CODE16;
 		in->ignore_at = (u32)(e.target - DATA_BASE) + (small ? 6 : 12);
@@ -648,7 +654,8 @@ static void add_random(struct gen *g)
 	if (!g->only_theme && once_in(&g->rng, 3))
 		group = pick_group(g, false);
 	const struct insn_row *row = pick_row(g, group);
-	if (case_undefined(g->t, g->t->count) & row->reads)
+	/* More than one where branches go past the first. */
+	while (case_undefined(g->t, g->t->count) & row->reads)
 		add_cmp(g);
 	if (row->form & DIVIDE && once_in(&g->rng, 2))
 		add_dividend(g);

@@ -36,12 +36,12 @@ struct context {
 	u32 mxcsr, running;   /* 0c8, 0cc */
 	u64 handler;	      /* 0d0 */
 	u8 pad1[0x28];
-	u64 out_r[16];	      /* 100 */
-	u64 out_flags;	      /* 180 */
-	u16 out_seg[6];	      /* 188 */
+	u64 out_r[16];	/* 100 */
+	u64 out_flags;	/* 180 */
+	u16 out_seg[6]; /* 188 */
 	u8 pad2[0x6c];
-	u8 in_fx[512];	      /* 200 */
-	u8 out_fx[512];	      /* 400 */
+	u8 in_fx[512];	/* 200 */
+	u8 out_fx[512]; /* 400 */
 };
 _Static_assert(offsetof(struct context, in_fx) == 0x200, "the assembly knows it");
 _Static_assert(offsetof(struct context, out_r) == 0x100, "the assembly knows it");
@@ -51,7 +51,8 @@ _Static_assert(offsetof(struct context, out_r) == 0x100, "the assembly knows it"
 __asm__(".pushsection .rodata\n"
 	".globl truth_stub, truth_stub_signal, truth_stub_end\n"
 	"truth_stub:\n"
-	"	push %rbx\n	push %rbp\n	push %r12\n	push %r13\n	push %r14\n	push %r15\n"
+	"	push %rbx\n	push %rbp\n	push %r12\n	push %r13\n	push %r14\n	"
+	"push %r15\n"
 	"	mov %rsp, 0x2d5b9090\n"
 	"	fxrstor64 0x2d5b9200\n"
 	"	mov 0x2d5b90b0, %es\n"
@@ -96,7 +97,8 @@ __asm__(".pushsection .rodata\n"
 	"	mov 0x2d5b9098, %rax\n	wrfsbase %rax\n"
 	"2:	fninit\n"
 	"	ldmxcsr 0x2d5b90c8\n"
-	"	pop %r15\n	pop %r14\n	pop %r13\n	pop %r12\n	pop %rbp\n	pop %rbx\n"
+	"	pop %r15\n	pop %r14\n	pop %r13\n	pop %r12\n	pop %rbp\n	"
+	"pop %rbx\n"
 	"	ret\n"
 	/* from the C signal handler: as if the code had come back */
 	"truth_stub_return:\n"
@@ -115,11 +117,10 @@ __asm__(".pushsection .rodata\n"
 	"truth_stub_end:\n"
 	".popsection\n");
 
-extern const u8 truth_stub[], truth_stub_return[], truth_stub_signal[],
-	truth_stub_end[];
+extern const u8 truth_stub[], truth_stub_return[], truth_stub_signal[], truth_stub_end[];
 void truth_signal(int signal_number, siginfo_t *info, void *opaque);
 
-#define STUB_AT(label) (STUB_BASE + (u32)((label)-truth_stub))
+#define STUB_AT(label) (STUB_BASE + (u32)((label) - truth_stub))
 
 static struct state *result; /* of the run that is going on */
 static u8 *code_window;	     /* a second mapping of the code pages, writable */
@@ -131,7 +132,11 @@ const struct ldt_entry truth_ldt[TRUTH_LDT] = {
 	{.base = CODE_BASE, .limit = CODE_PAGES * PAGE - 1, .code = true},
 	{.base = DATA_BASE, .limit = DATA_SIZE + 0x3ff},
 	{.base = DATA_BASE, .limit = DATA_SIZE - 1, .big = true, .readonly = true},
-	{.base = CODE_BASE, .limit = CODE_PAGES * PAGE - 1, .big = true, .code = true, .readonly = true},
+	{.base = CODE_BASE,
+	 .limit = CODE_PAGES * PAGE - 1,
+	 .big = true,
+	 .code = true,
+	 .readonly = true},
 	{.base = DATA_BASE, .limit = DATA_SIZE - 1, .big = true, .missing = true},
 	{.base = DATA_BASE, .limit = 0x7ff, .down = true},
 	{.base = DATA_BASE, .limit = DATA_SIZE - 1, .big = true, .code = true},
@@ -143,9 +148,14 @@ static void ldt_init(void)
 	for (unsigned int i = 0; i < TRUTH_LDT; i++) {
 		const struct ldt_entry *e = &truth_ldt[i];
 		struct user_desc d = {
-			.entry_number = i, .base_addr = e->base, .limit = e->limit,
-			.seg_32bit = e->big, .read_exec_only = e->readonly,
-			.contents = e->code ? 2 : e->down ? 1 : 0,
+			.entry_number = i,
+			.base_addr = e->base,
+			.limit = e->limit,
+			.seg_32bit = e->big,
+			.read_exec_only = e->readonly,
+			.contents = e->code   ? 2
+				    : e->down ? 1
+					      : 0,
 			.seg_not_present = e->missing,
 		};
 		if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)))
@@ -161,8 +171,8 @@ bool native_has_ldt(void)
 static void *map_fixed(u32 at, size_t size, int prot, int fd, off_t offset)
 {
 	void *p = mmap((void *)(uintptr_t)at, size, prot,
-		       MAP_FIXED_NOREPLACE | (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED), fd,
-		       offset);
+		       MAP_FIXED_NOREPLACE | (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED),
+		       fd, offset);
 
 	if (p == MAP_FAILED) {
 		perror("mmap of a fixed address");
@@ -201,8 +211,8 @@ static void handlers_init(void)
 	sigaltstack(&stack, NULL);
 	for (unsigned int i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-		action.sa_sigaction = (void (*)(int, siginfo_t *, void *))(uintptr_t)STUB_AT(
-			truth_stub_signal);
+		action.sa_sigaction =
+			(void (*)(int, siginfo_t *, void *))(uintptr_t)STUB_AT(truth_stub_signal);
 		sigaction(signals[i], &action, NULL);
 	}
 }
@@ -240,7 +250,7 @@ void native_init(void)
 void truth_signal(int signal_number, siginfo_t *info, void *opaque)
 {
 	static const u8 order[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-				     REG_RSI, REG_RDI, REG_R8,  REG_R9,	 REG_R10, REG_R11,
+				     REG_RSI, REG_RDI, REG_R8,	REG_R9,	 REG_R10, REG_R11,
 				     REG_R12, REG_R13, REG_R14, REG_R15};
 	const ucontext_t *uc = opaque;
 	const greg_t *g = uc->uc_mcontext.gregs;

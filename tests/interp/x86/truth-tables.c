@@ -25,14 +25,14 @@ unsigned int truth_row_count;
 struct group truth_groups[MAX_GROUPS];
 unsigned int truth_group_count;
 
-#define M64 (1u << CODE64)
-#define M32 (1u << CODE32 | 1u << CODE16)
+#define M64	  (1u << CODE64)
+#define M32	  (1u << CODE32 | 1u << CODE16)
 #define ALL_MODES (M64 | M32)
 
-#define RA (1 << 0)
-#define RC (1 << 1)
-#define RD (1 << 2)
-#define RB (1 << 3)
+#define RA   (1 << 0)
+#define RC   (1 << 1)
+#define RD   (1 << 2)
+#define RB   (1 << 3)
 #define RSP_ (1 << 4)
 #define RBP_ (1 << 5)
 #define RSI_ (1 << 6)
@@ -42,7 +42,8 @@ static void group(const char *name, unsigned int weight, unsigned int modes)
 {
 	struct group *g = &truth_groups[truth_group_count++];
 
-	*g = (struct group){.name = name, .weight = weight, .modes = modes, .first = truth_row_count};
+	*g = (struct group){
+		.name = name, .weight = weight, .modes = modes, .first = truth_row_count};
 }
 
 static void fp_group(const char *name, unsigned int weight)
@@ -59,9 +60,16 @@ static struct insn_row *add(const char *name, u8 map, u8 opcode, int ext, u32 fo
 
 	if (form & M && !(form & (MEM | REGS)))
 		form |= MEM | REGS;
-	*row = (struct insn_row){.name = name, .group = g->name, .map = map, .opcode = opcode,
-				 .ext = (s8)ext, .form = form, .reads = reads, .writes = writes,
-				 .undefined = undefined, .weight = 4};
+	*row = (struct insn_row){.name = name,
+				 .group = g->name,
+				 .map = map,
+				 .opcode = opcode,
+				 .ext = (s8)ext,
+				 .form = form,
+				 .reads = reads,
+				 .writes = writes,
+				 .undefined = undefined,
+				 .weight = 4};
 	g->count++;
 	return row;
 }
@@ -82,11 +90,14 @@ static void alu_rows(void)
 		add(names[k], 0, op + 1, -1, M | V | dst, reads, writes, undefined);
 		add(names[k], 0, op + 2, -1, M | BYTE | reg, reads, writes, undefined);
 		add(names[k], 0, op + 3, -1, M | V | reg, reads, writes, undefined);
-		add(names[k], 0, op + 4, -1, BYTE | IB, reads, writes, undefined)->clobbers = k == 7 ? 0 : RA;
-		add(names[k], 0, op + 5, -1, V | IZ, reads, writes, undefined)->clobbers = k == 7 ? 0 : RA;
+		add(names[k], 0, op + 4, -1, BYTE | IB, reads, writes, undefined)->clobbers =
+			k == 7 ? 0 : RA;
+		add(names[k], 0, op + 5, -1, V | IZ, reads, writes, undefined)->clobbers =
+			k == 7 ? 0 : RA;
 		add(names[k], 0, 0x80, (int)k, M | BYTE | IB | dst, reads, writes, undefined);
 		add(names[k], 0, 0x81, (int)k, M | V | IZ | dst, reads, writes, undefined);
-		add(names[k], 0, 0x82, (int)k, M | BYTE | IB | dst | NO64, reads, writes, undefined)->weight = 1;
+		add(names[k], 0, 0x82, (int)k, M | BYTE | IB | dst | NO64, reads, writes, undefined)
+			->weight = 1;
 		add(names[k], 0, 0x83, (int)k, M | V | IB | dst, reads, writes, undefined);
 	}
 	add("test", 0, 0x84, -1, M | BYTE, 0, ARITH & ~AF, AF);
@@ -116,7 +127,8 @@ static void shift_rows(void)
 		u16 reads = k == 2 || k == 3 ? CF : 0;
 		/* The generator works out the rest from the count. */
 		u16 writes = k < 4 ? CF | OF : ARITH & ~AF, undefined = k < 4 ? 0 : AF;
-		add(names[k], 0, 0xc0, k, M | BYTE | IB | CL_RM | COUNT_IB, reads, writes, undefined);
+		add(names[k], 0, 0xc0, k, M | BYTE | IB | CL_RM | COUNT_IB, reads, writes,
+		    undefined);
 		add(names[k], 0, 0xc1, k, M | V | IB | CL_RM | COUNT_IB, reads, writes, undefined);
 		add(names[k], 0, 0xd0, k, M | BYTE | CL_RM, reads, writes, undefined);
 		add(names[k], 0, 0xd1, k, M | V | CL_RM, reads, writes, undefined);
@@ -125,8 +137,10 @@ static void shift_rows(void)
 	}
 	for (unsigned int k = 0; k < 2; k++) {
 		u8 op = (u8)(0xa4 + 8 * k);
-		add("shxd", 1, op, -1, M | V | IB | CL_RM | COUNT_IB, 0, ARITH & ~AF, AF)->weight = 8;
-		add("shxd", 1, op + 1, -1, M | V | CL_RM | COUNT_CL, 0, ARITH & ~AF, AF)->weight = 8;
+		add("shxd", 1, op, -1, M | V | IB | CL_RM | COUNT_IB, 0, ARITH & ~AF, AF)->weight =
+			8;
+		add("shxd", 1, op + 1, -1, M | V | CL_RM | COUNT_CL, 0, ARITH & ~AF, AF)->weight =
+			8;
 	}
 }
 
@@ -279,10 +293,12 @@ static void stack_rows(void)
 	add("ret", 0, 0xc3, -1, STACK | LAST, 0, 0, 0)->clobbers = RSP_;
 	add("ret", 0, 0xc2, -1, IW | STACK | LAST, 0, 0, 0)->clobbers = RSP_;
 	for (u8 s = 0; s < 4; s++) {
-		add("push sreg", 0, (u8)(0x06 + 8 * s), -1, V | NO64 | STACK, 0, 0, 0)->clobbers = RSP_;
+		add("push sreg", 0, (u8)(0x06 + 8 * s), -1, V | NO64 | STACK, 0, 0, 0)->clobbers =
+			RSP_;
 	}
 	for (u8 s = 0; s < 2; s++)
-		add("push sreg", 1, (u8)(0xa0 + 8 * s), -1, V | D64 | STACK, 0, 0, 0)->clobbers = RSP_;
+		add("push sreg", 1, (u8)(0xa0 + 8 * s), -1, V | D64 | STACK, 0, 0, 0)->clobbers =
+			RSP_;
 }
 
 static void legacy_rows(void)
@@ -308,10 +324,12 @@ static void segment_rows(void)
 	add("mov sreg,r", 0, 0x8e, -1, M | V, 0, 0, 0)->size = 2;
 	for (u8 s = 0; s < 4; s++) {
 		if (s != 1)
-			add("pop sreg", 0, (u8)(0x07 + 8 * s), -1, V | NO64 | STACK, 0, 0, 0)->clobbers = RSP_;
+			add("pop sreg", 0, (u8)(0x07 + 8 * s), -1, V | NO64 | STACK, 0, 0, 0)
+				->clobbers = RSP_;
 	}
 	for (u8 s = 0; s < 2; s++)
-		add("pop sreg", 1, (u8)(0xa1 + 8 * s), -1, V | D64 | STACK, 0, 0, 0)->clobbers = RSP_;
+		add("pop sreg", 1, (u8)(0xa1 + 8 * s), -1, V | D64 | STACK, 0, 0, 0)->clobbers =
+			RSP_;
 	add("les", 0, 0xc4, -1, M | V | MEM | NO64 | CL_REG, 0, 0, 0);
 	add("lds", 0, 0xc5, -1, M | V | MEM | NO64 | CL_REG, 0, 0, 0);
 	add("lss", 1, 0xb2, -1, M | V | MEM | CL_REG, 0, 0, 0);
@@ -374,7 +392,8 @@ static void trap_rows(void)
 	add("sysexit", 1, 0x35, -1, 0, 0, 0, 0)->weight = 1;
 	/* no instructions: groups' holes */
 	for (int ext = 1; ext < 8; ext++)
-		add("hole", 0, 0x8f, ext, M | MEM, 0, 0, 0)->weight = ext == 1 ? 0 : 0; /* XOP on AMD */
+		add("hole", 0, 0x8f, ext, M | MEM, 0, 0, 0)->weight =
+			ext == 1 ? 0 : 0; /* XOP on AMD */
 	for (int ext = 2; ext < 8; ext++)
 		add("hole", 0, 0xfe, ext, M, 0, 0, 0)->weight = 1;
 	add("hole", 0, 0xff, 7, M, 0, 0, 0)->weight = 1;
@@ -470,13 +489,15 @@ static void x87_rows(void)
 	}
 	for (unsigned int k = 0; k < 4; k++) { /* FCMOV */
 		static const u16 reads[4] = {CF, ZF, CF | ZF, PF};
-		for (unsigned int i = truth_groups[truth_group_count - 1].first; i < truth_row_count; i++) {
+		for (unsigned int i = truth_groups[truth_group_count - 1].first;
+		     i < truth_row_count; i++) {
 			struct insn_row *r = &truth_rows[i];
-			if ((r->opcode == 0xda || r->opcode == 0xdb) && r->form & REGS && r->ext == (s8)k)
+			if ((r->opcode == 0xda || r->opcode == 0xdb) && r->form & REGS &&
+			    r->ext == (s8)k)
 				r->reads = reads[k];
 		}
 	}
-	x87_reg(0xd9, 4, 0, 7); /* FCHS, FABS, FTST, FXAM */
+	x87_reg(0xd9, 4, 0, 7);		    /* FCHS, FABS, FTST, FXAM */
 	x87_reg(0xd9, 5, 0, 7)->weight = 6; /* constants */
 	x87_reg(0xd9, 6, 4, 7)->weight = 6; /* FXTRACT, FPREM1, FDECSTP, FINCSTP */
 	x87_reg(0xd9, 7, 0, 0)->weight = 4; /* FPREM */
@@ -593,6 +614,8 @@ static void sse_int_rows(void)
 		if (op == 0xe6 || op == 0xd7 || op == 0xd6)
 			continue;
 		vec_all((u8)op, 0);
+		for (unsigned int k = 1; op == 0xf7 && k <= 4; k++)
+			truth_rows[truth_row_count - k].name = "maskmov";
 	}
 	vec_all(0xd6, 0);
 	vec_all(0xd7, CL_REG);
@@ -604,9 +627,9 @@ static void sse_int_rows(void)
 		vec(0, 2, op, -1, 0);
 		vec(0x66, 2, op, -1, A16);
 	}
-	static const u8 sse4[] = {0x10, 0x14, 0x15, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x28, 0x29,
-				  0x2a, 0x2b, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x37, 0x38, 0x39,
-				  0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f, 0x40, 0x41};
+	static const u8 sse4[] = {0x10, 0x14, 0x15, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x28,
+				  0x29, 0x2a, 0x2b, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x37,
+				  0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f, 0x40, 0x41};
 	for (unsigned int i = 0; i < sizeof(sse4); i++)
 		vec(0x66, 2, sse4[i], -1, A16);
 	vec(0x66, 2, 0x17, -1, A16)->writes = ARITH; /* PTEST */

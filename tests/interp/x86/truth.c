@@ -63,8 +63,8 @@ static void compare_registers(const struct tcase *t, struct report *r)
 			       reg_names[i], native.r[i], guest.r[i], t->in.r[i]);
 	}
 	for (unsigned int i = 0; i < 6; i++) {
-		/* The kernel's IRET clears the RPL of null selectors. */
-		if (native.raised && native.seg[i] == 0 && guest.seg[i] < 4)
+		/* The kernel's IRET, at any time, clears the RPL of null selectors. */
+		if (native.seg[i] == 0 && guest.seg[i] < 4)
 			continue;
 		if (native.seg[i] != guest.seg[i])
 			differ(r, "%s: native %04x guest %04x was %04x\n", seg_names[i],
@@ -86,6 +86,36 @@ static void compare_flags(const struct tcase *t, struct report *r)
 		       native.flags, guest.flags, t->in.flags, mask);
 }
 
+/*
+ * Both sides fault on one operand, but on another part of it: the order in which FSAVE and its kin,
+ * FBLD, FBSTP and MASKMOVDQU touch their parts is the processor's own.
+ */
+static bool same_operand(const struct tcase *t)
+{
+	unsigned int n = last_insn(t, &native);
+	u64 at, len;
+
+	if (n >= t->count || native.rip != guest.rip)
+		return false;
+	const struct insn *in = &t->insn[n];
+	/* ... so that a limit may come before or after a page. */
+	if (in->mem_len >= 14 && in->row->form & VEC && !in->row->map &&
+	    (native.vector == 14 || native.vector == 17) &&
+	    (guest.vector == 12 || guest.vector == 13))
+		return true;
+	if (native.vector != 14 || guest.vector != 14)
+		return false;
+	at = in->mem_at;
+	len = in->mem_len;
+	if (!strncmp(in->row->name, "maskmov", 7)) {
+		at = native.cr2 - 15;
+		len = 31;
+	} else if (len < 10 || !(in->row->form & VEC) || in->row->map) {
+		return false;
+	}
+	return native.cr2 - at < len && guest.cr2 - at < len;
+}
+
 static void compare_exception(const struct tcase *t, struct report *r)
 {
 	u32 error_mask = ~0u;
@@ -103,7 +133,7 @@ static void compare_exception(const struct tcase *t, struct report *r)
 	same = same && native.vector == guest.vector &&
 	       !((native.error ^ guest.error) & error_mask) &&
 	       (native.vector != 14 || native.cr2 == guest.cr2);
-	if (!same)
+	if (!same && !same_operand(t))
 		differ(r,
 		       "exception: native %d %u (%x) at %" PRIx64 ", guest %d %u (%x) at %" PRIx64
 		       "\n",

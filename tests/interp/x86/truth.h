@@ -84,7 +84,7 @@ struct state {
 enum code_mode { CODE64, CODE32, CODE16 };
 
 #define SEQ_MAX	  8
-#define SEQ_ROOM  (2 * SEQ_MAX + 8) /* with what the generator puts in between */
+#define SEQ_ROOM  (7 * SEQ_MAX) /* with what the generator puts in between */
 #define INSN_MAX  20
 
 /* --- a case --- */
@@ -103,6 +103,9 @@ struct insn {
 	u32 rip_target;
 	u16 selector;	 /* of a far pointer, whose offset is at abs_at; 0: near */
 	u16 reads, writes, undefined; /* flags */
+	/* the memory operand: its linear address (0: unknown) and size */
+	u64 mem_at;
+	u32 mem_len;
 	/* memory that is not compared */
 	u32 ignore_at, ignore_len;
 };
@@ -119,7 +122,7 @@ struct tcase {
 	enum tolerance tolerance;
 	u32 start; /* offset of the code in its pages */
 	/* layout */
-	u8 code[512];
+	u8 code[1024];
 	unsigned int size;	/* without the end marker */
 	u16 at[SEQ_ROOM + 1];	/* offset of each instruction, and the end */
 	bool cut;		/* the end lies behind the code pages: it runs into a fetch fault */
