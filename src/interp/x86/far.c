@@ -332,6 +332,7 @@ void x86_far_return(struct x86_cpu *c, unsigned int opsize_log2, unsigned int po
 	struct x86_stack st;
 
 	x86_stack_current(c, &st);
+	x86_stack_touch(&st, size, size); /* processors read the selector first */
 	uint64_t pc = x86_stack_pop(&st, size);
 	uint16_t cs = (uint16_t)x86_stack_pop(&st, size);
 	if (x86_protected(c)) {

@@ -218,6 +218,7 @@ static void iret_protected(struct x86_cpu *c, unsigned int size)
 		return;
 	}
 	x86_stack_current(c, &st);
+	x86_stack_touch(&st, 2 * size, size); /* processors read the flags first */
 	uint64_t pc = x86_stack_pop(&st, size);
 	uint16_t cs = (uint16_t)x86_stack_pop(&st, size);
 	uint32_t flags = (uint32_t)x86_stack_pop(&st, size);

@@ -226,7 +226,7 @@ static void masked_store(struct x86_cpu *c, const struct op *op, const u8 *bytes
 	for (unsigned int i = 0; i < count; i++)
 		any |= mask[i] >> 7;
 	if (c->v.check_aligned && va & (count - 1))
-		x86_unaligned(&c->v, va);
+		c->v.isa->unaligned(&c->v, va);
 	if (!any) /* left to the implementation: Intel's processors look at the page */
 		vcpu_probe_write(&c->v, va, 1, c->v.mmu_mode);
 	for (unsigned int i = 0; i < count; i++) {

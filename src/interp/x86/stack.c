@@ -99,3 +99,11 @@ void x86_set_sp(struct x86_cpu *c, uint64_t sp, uint64_t mask)
 	else
 		c->r.r[RSP] = sp & mask;
 }
+
+void x86_stack_touch(const struct x86_stack *st, unsigned int offset, unsigned int size)
+{
+	struct x86_stack copy = *st;
+
+	copy.sp = (st->sp + offset) & st->mask;
+	x86_stack_pop(&copy, size);
+}

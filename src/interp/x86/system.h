@@ -208,6 +208,8 @@ void x86_stack_other(struct x86_cpu *c, struct x86_stack *st, uint16_t selector,
 void x86_stack_64(struct x86_cpu *c, struct x86_stack *st, uint64_t sp);
 void x86_stack_push(struct x86_stack *st, unsigned int size, uint64_t value);
 uint64_t x86_stack_pop(struct x86_stack *st, unsigned int size);
+/* Reads what is `offset` bytes up the stack, for its faults. */
+void x86_stack_touch(const struct x86_stack *st, unsigned int offset, unsigned int size);
 /* Raises #SS where `bytes` cannot be pushed. */
 void x86_stack_check_push(struct x86_stack *st, unsigned int bytes);
 /* Writes SP, ESP or RSP. */
