@@ -59,7 +59,7 @@ void arm_decode_coproc(struct arm_insn *i, bool unconditional)
 			arm_emit_undefined(i);
 		return;
 	}
-	if (cp < 2 && has(i, F_IWMMXT) && !unconditional) {
+	if (cp < 2 && has(i, F_IWMMXT)) {
 		if (!(i->mode & MODE_WMMX) || !arm_decode_iwmmxt(i))
 			arm_emit_undefined(i);
 		return;

@@ -31,8 +31,7 @@ next:
 	ldr	r3, [r2]
 	str	r3, [sp, #-0x6fc]
 #ifdef WMMX
-	ldr	r3, [r2, #8]
-	tmcr	wCASF, r3
+	wldrw	wCASF, [r2, #8]
 	add	r3, r2, #128
 	.irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15
 	wldrd	wR\n, [r3, #8 * \n]

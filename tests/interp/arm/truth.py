@@ -763,6 +763,53 @@ def neon_mem(k):
         neon(k, '1111 0100 1 D 10 nnnn ffff 11 cc zz t 0 mmmm', c=c, z=r.below(3), n=base, m=m, f=r.below(9))
 
 
+# --- iWMMXt ------------------------------------------------------------------------------------------
+
+def wmmx(k):
+    """What qemu-arm 7.2 gets wrong is left out: WANDN (it negates), WMAC and TMIA (32-bit sums), WSAD, WALIGNI
+    but by 1 to 3, WUNPCKI's flags but for bytes, TMOVMSK of halfwords, counts of 64 and more."""
+    r = k.r
+    p = r.pick
+    pattern, given = p([
+        ('cccc 1110 00 oo eeee ffff 0000 0000 gggg', {'o': r.below(3)}),               # WOR, WXOR, WAND
+        ('cccc 1110 zz oo eeee ffff 0001 1000 gggg', {'z': r.below(3), 'o': 0}),       # WADD
+        ('cccc 1110 zz oo eeee ffff 0001 1010 gggg', {'z': r.below(3), 'o': 0}),       # WSUB
+        ('cccc 1110 1h 0r eeee ffff 0000 0000 gggg', {}),                              # WAVG2
+        ('cccc 1110 zz 00 eeee ffff 0000 0110 gggg', {'z': r.below(3)}),               # WCMPEQ
+        ('cccc 1110 zz u1 eeee ffff 0000 0110 gggg', {'z': r.below(3)}),               # WCMPGT
+        ('cccc 1110 zz u0 eeee ffff 0001 0110 gggg', {'z': r.below(3)}),               # WMAX
+        ('cccc 1110 zz u1 eeee ffff 0001 0110 gggg', {'z': r.below(3)}),               # WMIN
+        ('cccc 1110 10 10 eeee ffff 0001 0000 gggg', {}),                              # WMADDS
+        ('cccc 1110 00 ux eeee ffff 0001 0000 gggg', {}),                              # WMUL
+        ('cccc 1110 zz oo eeee ffff 0001 0100 10gg', {'z': 1 + r.below(3)}),           # shifts
+        ('cccc 1110 iiii eeee ffff 0001 1110 gggg', {}),                               # WSHUFH
+        ('cccc 1110 zz u0 eeee ffff 0000 11x0 0000', {'z': r.below(3)}),               # WUNPCKE
+        ('cccc 1110 zz 01 eeee ffff 0000 11x0 gggg', {'z': 0}),                        # WUNPCKI
+        ('cccc 1110 0iii eeee ffff 0000 0010 gggg', {'i': 1 + r.below(3)}),                        # WALIGNI
+        ('cccc 1110 zz 00 eeee ffff 0001 1100 0000', {'z': r.below(3)}),               # WACC
+        ('cccc 1110 0100 eeee tttt 0000 zz01 0000', {'z': r.below(3)}),                # TBCST
+        ('cccc 1110 0110 eeee tttt 0000 zz01 0iii', {'z': r.below(3)}),                # TINSR
+        ('cccc 1110 zz01 eeee tttt 0000 0111 uiii', {'z': r.below(3)}),                # TEXTRM
+        ('cccc 1110 zz01 0011 1111 0001 0111 0iii', {'z': r.below(3)}),                # TEXTRC
+        ('cccc 1110 zz01 0011 1111 0001 0011 0000', {'z': r.below(3)}),                # TANDC
+        ('cccc 1110 zz01 0011 1111 0001 0101 0000', {'z': r.below(3)}),                # TORC
+        ('cccc 1110 zz01 eeee tttt 0000 0011 0000', {'z': r.bits(1) * 2}),              # TMOVMSK
+        ('cccc 1110 0010 kkkk ssss 000 eeee 1 mmmm', {'k': p([8, 12, 13, 14, 15])}),# TMIA
+        ('cccc 1110 0000 10kk tttt 0001 0001 0000', {}),                               # TMCR
+        ('cccc 1110 0001 0011 tttt 0001 0001 0000', {}),                               # TMRC
+    ])
+    lo, hi = pair(r)
+    if '0001 0100 10gg' in pattern:
+        bits = 8 << given['z']
+        k.arm(0xe3a00000 | lo << 12 | r.below(bits))
+        k.arm(0xee080110 | given.setdefault('g', r.bits(2)) << 16 | lo << 12)
+    k.op32(fill(r, pattern, **given))
+    if r.below(6) == 0:
+        k.op32(fill(r, 'cccc 1100 010 l hhhh tttt 0000 0000 gggg', h=hi, t=lo))
+    if r.below(5) == 0:
+        k.op32(fill(r, 'cccc 1101 uz0l 1101 ffff 000 y 00iiii00'))
+
+
 # --- groups ------------------------------------------------------------------------------------------
 
 class Group:
@@ -809,6 +856,7 @@ GROUPS = [
           v6=True),
     Group('neon-v4', 'any', 'vfp32', mix(neon_float, neon_two), qemu_cpu='max', fpscr=MODES + [1 << 26],
           fma=True),
+    Group('iwmmxt', 'pxa270', 'wmmx', wmmx),
 ]
 
 
