@@ -901,7 +901,7 @@ static handler_fn *fused_handler(struct x86_insn *i, unsigned int cc, struct op 
 	struct block_builder *b = i->b;
 	handler_fn *fused = NULL;
 
-	if (!b->op_count || b->where[b->op_count - 1].insn + 1 != b->insns || i->mode & MODE_TF)
+	if (!b->op_count || b->where[b->op_count - 1].insn + 1u != b->insns || i->mode & MODE_TF)
 		return NULL;
 	*op = &b->ops[b->op_count - 1];
 	for (unsigned int n = 0; n < sizeof(sizes) && !fused; n++) {

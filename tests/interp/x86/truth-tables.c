@@ -11,7 +11,7 @@
  *  - BSF and BSR of 0, BSWAP of 16 bits, SHLD and SHRD of 16 bits by more than 16: no result is
  *    promised. They are run, and the destination is compared where the host is known to behave;
  *  - CPUID, RDTSC, RDPMC, RDRAND: the answer is the machine's; SYSEXIT: AMD's have none in long mode;
- *  - 3DNow!: no Intel processor has it (truth-3dnow.c checks it against the manual).
+ *  - 3DNow!: no Intel processor has it.
  */
 #include "truth-gen.h"
 
