@@ -136,7 +136,7 @@ OP(cvtpi2pd)
 		if (UNLIKELY(!MXCSR_IS_PLAIN))                            \
 			break;                                            \
 		__asm__(insn " %1, %0" : "+x"(r_) : "r"(R(bits, op->b))); \
-		if (NOTHING_NEW(r_)) {                                    \
+		if (NOTHING_NEW(r_, FP_OTHER)) {                          \
 			XMMV(op->a) = r_;                                 \
 			NEXT;                                             \
 		}                                                         \
@@ -148,7 +148,7 @@ OP(cvtpi2pd)
 		if (UNLIKELY(!MXCSR_IS_PLAIN))                                  \
 			break;                                                  \
 		__asm__ volatile(insn " %1, %0" : "=r"(r_) : "x"(XMMV(op->b))); \
-		if (NOTHING_NEW(XMMV(op->b))) {                                 \
+		if (NOTHING_NEW(XMMV(op->b), FP_OTHER)) {                       \
 			W(bits, op->a, r_);                                     \
 			NEXT;                                                   \
 		}                                                               \

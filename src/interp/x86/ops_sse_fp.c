@@ -227,7 +227,7 @@ static NOINLINE void comis_slow(struct x86_cpu *c, const struct op *op, relation
 		__asm__ volatile(insn " %4, %3"                                               \
 				 : "=@ccc"(cf_), "=@ccz"(zf_), "=@ccp"(pf_)                   \
 				 : "x"(XMMV(op->a)), "x"(XMMV(op->b)));                       \
-		if (NOTHING_NEW(XMMV(op->a))) {                                               \
+		if (NOTHING_NEW(XMMV(op->a), FP_OTHER)) {                                     \
 			x86_flags_arith_set(REGS, (cf_ ? FLAG_CF : 0) | (zf_ ? FLAG_ZF : 0) | \
 							  (pf_ ? FLAG_PF : 0));               \
 			NEXT;                                                                 \

@@ -112,16 +112,14 @@ OP(psrldq)
 OP(movd_from_gpr)
 {
 	u64 value = R(32, op->b);
-	X(op->a).q[0] = value;
-	X(op->a).q[1] = 0;
+	XMM_SET_LOW(op->a, value);
 	NEXT;
 }
 
 OP(movq_from_gpr)
 {
 	u64 value = R(64, op->b);
-	X(op->a).q[0] = value;
-	X(op->a).q[1] = 0;
+	XMM_SET_LOW(op->a, value);
 	NEXT;
 }
 

@@ -5,7 +5,6 @@
 
 #define X(index) REGS->xmm[index]
 
-typedef u64 lanes64 __attribute__((vector_size(16)));
 typedef lanes64 unaligned128 __attribute__((may_alias, aligned(1)));
 
 /* Operands of 16 bytes at any address are not subject to alignment checks. */
@@ -88,24 +87,21 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 	{                                     \
 		EA_##ea(va, 8, false);        \
 		LOAD(64, value, va);          \
-		X(op->a).q[0] = value;        \
-		X(op->a).q[1] = 0;            \
+		XMM_SET_LOW(op->a, value);    \
 		NEXT;                         \
 	}                                     \
 	OP(load_xmm32_##ea)                   \
 	{                                     \
 		EA_##ea(va, 4, false);        \
 		LOAD(32, value, va);          \
-		X(op->a).q[0] = value;        \
-		X(op->a).q[1] = 0;            \
+		XMM_SET_LOW(op->a, value);    \
 		NEXT;                         \
 	}                                     \
 	OP(load_xmm16_##ea)                   \
 	{                                     \
 		EA_##ea(va, 2, false);        \
 		LOAD(16, value, va);          \
-		X(op->a).q[0] = value;        \
-		X(op->a).q[1] = 0;            \
+		XMM_SET_LOW(op->a, value);    \
 		NEXT;                         \
 	}                                     \
 	OP(load_xmm_lo_##ea)                  \

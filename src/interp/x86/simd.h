@@ -11,6 +11,12 @@ static ALWAYS_INLINE int simd_clamp(int v, int min, int max)
 	return v < min ? min : v > max ? max : v;
 }
 
+typedef u64 lanes64 __attribute__((vector_size(16), may_alias));
+
+/* XMM register = value, zero-extended: one store, so that a load of the whole is forwarded from it. */
+#define XMM_SET_LOW(index, value) (*(lanes64 *)&REGS->xmm[index] = (lanes64){(value), 0})
+
+/* clang-format off */
 /* Names that exist for both widths: x86_op_<name>_mm and x86_op_<name>_xmm. */
 #define SIMD_BOTH(X)                                                                               \
 	X(por) X(pand) X(pandn) X(pxor) X(paddb) X(paddw) X(paddd) X(paddq) X(psubb) X(psubw)      \
@@ -55,6 +61,7 @@ static ALWAYS_INLINE int simd_clamp(int v, int min, int max)
 	X(cvtsd2si_32) X(cvtsd2si_64) X(cvttss2si_32) X(cvttss2si_64) X(cvttsd2si_32)              \
 	X(cvttsd2si_64) X(roundps) X(roundss) X(roundpd) X(roundsd) X(dpps) X(dppd)
 
+/* clang-format on */
 #define DECLARE_BOTH(name) extern handler_fn x86_op_##name##_mm, x86_op_##name##_xmm;
 #define DECLARE(name)	   extern handler_fn x86_op_##name;
 SIMD_BOTH(DECLARE_BOTH)

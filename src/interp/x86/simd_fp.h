@@ -3,10 +3,10 @@
  *
  * An operation is given twice: as the host's instruction, where the host has SSE, and lane by lane
  * on soft-float's functions (their fast forms of hostfp.h, so other hosts are not slow, either).
- * The op body runs the host's instruction if MXCSR has its default modes and all masks, and is done
- * if the host's sticky flags then show nothing that the guest's do not. Else fp_slow() runs the
- * same instruction under the guest's MXCSR (28 ns for switching twice), or soft-float if an
- * exception is unmasked.
+ * The op body runs the host's instruction if MXCSR rounds to nearest and has all masks set, and is
+ * done if the host's sticky flags then show nothing that the guest's do not. Else fp_slow() runs
+ * the same instruction under the guest's MXCSR (28 ns and more for switching twice), or soft-float
+ * if an exception is unmasked.
  */
 #ifndef INTERP_X86_SIMD_FP_H
 #define INTERP_X86_SIMD_FP_H
@@ -22,8 +22,8 @@ typedef void fp_soft_fn(union x86_xmm *d, const union x86_xmm *s, struct fp_stat
 #define XMM(index)  REGS->xmm[index]
 #define XMMV(index) (*(float4 *)&REGS->xmm[index])
 
-/* Rounding to nearest, no FTZ or DAZ, all exceptions masked: whatever the flags. */
-#define MXCSR_IS_PLAIN ((REGS->mxcsr & 0xffc0) == MXCSR_MASKS)
+/* Rounding to nearest, all exceptions masked; whatever the flags, FTZ and DAZ. */
+#define MXCSR_IS_PLAIN ((REGS->mxcsr & 0x7f80) == MXCSR_MASKS)
 
 #if HOST_HAS_SSE
 /* The host's MXCSR once `result` has been computed. */
@@ -33,7 +33,42 @@ typedef void fp_soft_fn(union x86_xmm *d, const union x86_xmm *s, struct fp_stat
 		__asm__ volatile("stmxcsr %0" : "=m"(csr_) : "x"(result)); \
 		csr_;                                                      \
 	})
-#define NOTHING_NEW(result) LIKELY(!(HOST_CSR(result) & ~REGS->mxcsr & MXCSR_FLAGS))
+
+enum fp_type { FP_F32, FP_F64, FP_OTHER };
+
+/* What an instruction makes, by the end of its name: ps, ss, pd, sd; dq is integers. */
+#define FP_TYPE_OF(insn) \
+	(insn[sizeof(insn) - 2] == 's' ? FP_F32 : insn[sizeof(insn) - 2] == 'd' ? FP_F64 : FP_OTHER)
+
+static ALWAYS_INLINE bool has_denormal(float4 r, enum fp_type type)
+{
+	typedef u32 u32x4 __attribute__((vector_size(16)));
+	u64 q[2];
+
+	if (type == FP_F32) {
+		u32x4 doubled = (u32x4)r << 1;
+		u32x4 hits = (u32x4)(doubled - 1 < 0xffffff);
+		__builtin_memcpy(q, &hits, 16);
+		return q[0] | q[1];
+	}
+	__builtin_memcpy(q, &r, 16);
+	return type == FP_F64 && ((q[0] << 1) - 1 < UINT64_C(0x1fffffffffffff) ||
+				  (q[1] << 1) - 1 < UINT64_C(0x1fffffffffffff));
+}
+
+/*
+ * Whether the host, in its default mode, did all that the guest can see. FTZ and DAZ would have
+ * made no difference if there was no denormal operand, no underflow, and no denormal result (an
+ * exact one is no underflow).
+ */
+static ALWAYS_INLINE bool fp_settled(u32 host, u32 mxcsr, float4 r, enum fp_type type)
+{
+	if (LIKELY(!(mxcsr & (MXCSR_FTZ | MXCSR_DAZ))))
+		return !(host & ~mxcsr & MXCSR_FLAGS);
+	return !(host & (~mxcsr | ~(u32)(FP_INEXACT | FP_OVERFLOW)) & MXCSR_FLAGS) &&
+	       !has_denormal(r, type);
+}
+#define NOTHING_NEW(result, type) LIKELY(fp_settled(HOST_CSR(result), REGS->mxcsr, result, type))
 #endif
 
 /* The operation in full on registers a and b of the op; `to` says where the result goes. */
@@ -64,7 +99,7 @@ void fp_slow(struct x86_cpu *c, const union x86_xmm *s, union x86_xmm *to, fp_ho
 		if (LIKELY(MXCSR_IS_PLAIN)) {                                                   \
 			float4 r_ = XMMV(op->a);                                                \
 			__asm__(insn " %1, %0" : "+x"(r_) : "x"(XMMV(op->b)));                  \
-			if (NOTHING_NEW(r_)) {                                                  \
+			if (NOTHING_NEW(r_, FP_TYPE_OF(insn))) {                                \
 				XMMV(op->a) = r_;                                               \
 				NEXT;                                                           \
 			}                                                                       \
