@@ -34,8 +34,10 @@ def wrong(name, lines):
     if any(re.match(r"call\s.*<(x86_op_|op_)", line) for line in lines):
         return "calls a handler"
     plain = name.removeprefix("x86_op_")
-    if plain not in HELPER_CALLERS and any(re.match(r"call\s+\*", line) for line in lines):
-        return "calls through a pointer"
+    dispatches = any(re.match(r"jmp\s+\*", line) for line in lines)
+    if plain not in HELPER_CALLERS and not dispatches and \
+            any(re.match(r"call\s+\*", line) for line in lines):
+        return "calls through a pointer and does not jump through one"
     if plain not in ENDS and not any(re.match(r"jmp\s+(\*|[0-9a-f]+ <(x86_)?op_)", line) for line in lines):
         return "has no jump out"
     return None
