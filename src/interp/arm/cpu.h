@@ -186,7 +186,6 @@ struct arm_cpu {
 	uint32_t dfsr, ifsr, dfar, ifar;
 	uint32_t fcse, contextidr, tpidrurw, tpidruro, tpidrprw, par;
 	uint32_t csselr, prrr, nmrr, vbar, scr;
-	uint32_t wait_irq_regs[2];
 	uint32_t cpar;					   /* XScale: coprocessor access */
 	uint32_t pmu[8];				   /* performance monitor */
 	uint32_t lockdown[4], tcm[2];			   /* what is only kept */
@@ -207,14 +206,13 @@ struct arm_cpu {
 	/* M profile */
 	uint32_t primask, faultmask, basepri, control, m_exception;
 	uint32_t other_sp; /* the SP that is not in use */
+	bool m_stacking;   /* an exception's frame is being written */
 	struct arm_m_scb scb;
 	/* board */
 	struct arm_coproc coproc[16];
 	arm_trap_fn *trap;
 	void *trap_opaque;
 	struct arm_semihosting *semihosting;
-	bool wfe_event;
-	bool vector_pending;
 };
 
 static inline struct arm_cpu *arm_cpu(struct cpu *cpu)

@@ -6,6 +6,7 @@
  */
 #include "interp/arm/decode.h"
 #include "interp/arm/ops_flow.h"
+#include "interp/arm/system.h"
 
 #include <string.h>
 
@@ -54,7 +55,11 @@ static void decode_one(struct arm_insn *i)
 {
 	u8 it = i->it;
 
-	if (is_thumb(i)) {
+	if (is_m(i) && !is_thumb(i)) {
+		arm_fetch16(i);
+		arm_emit_call(i, arm_h_m_invstate);
+		i->end = true;
+	} else if (is_thumb(i)) {
 		arm_decode_thumb(i);
 		if (it)
 			i->it = arm_it_advance(it);

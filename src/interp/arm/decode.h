@@ -133,6 +133,8 @@ void arm_emit_cbz(struct arm_insn *i, bool nonzero, unsigned int rn, u32 target)
 void arm_emit_jump_reg(struct arm_insn *i, u8 reg, bool exchange);
 void arm_emit_svc(struct arm_insn *i, u32 number);
 void arm_emit_bkpt(struct arm_insn *i, u32 number);
+/* DSB, ISB: what they wait for may be an interrupt. */
+void arm_emit_barrier(struct arm_insn *i);
 /* WFI and its like: 0 NOP, 1 YIELD, 2 WFE, 3 WFI, 4 SEV. */
 void arm_emit_hint(struct arm_insn *i, unsigned int hint);
 /* A condition before the instruction's ops, unless it is always. */

@@ -494,6 +494,8 @@ static void unconditional(struct arm_insn *i, u32 w)
 			arm_emit_call(i, arm_h_clrex);
 		else if (op < 4 || op > 6 || !has(i, F_V7))
 			arm_emit_undefined(i);
+		else if (op != 5)
+			arm_emit_barrier(i);
 	} else if ((w & 0x0e5fffe0) == 0x084d0500 && has(i, F_V6)) { /* SRS */
 		struct op *op = arm_emit_call(i, arm_h_srs);
 		op->imm = w & PSR_M;

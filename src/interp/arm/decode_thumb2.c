@@ -294,6 +294,15 @@ static void long_multiply(struct arm_insn *i, u32 w)
 	case 3:
 		if (op2 != 15 || !has(i, F_DIV))
 			break;
+		if (is_m(i)) {
+			struct op *op = arm_emit_call(i, arm_h_m_div);
+			op->a = REG(RD(w));
+			op->b = REG(RN(w));
+			op->x = REG(RM(w));
+			op->imm = BIT(w, 21);
+			i->wrote_flags = false;
+			return;
+		}
 		arm_emit_abxs(i, BIT(w, 21) ? arm_op_udiv : arm_op_sdiv, RD(w), RN(w), RM(w), 0);
 		return;
 	case 4:
@@ -466,8 +475,10 @@ static void control(struct arm_insn *i, u32 w)
 
 	if (op == 2)
 		arm_emit_call(i, arm_h_clrex);
-	else if (op < 4 || op > 6) /* else DSB, DMB, ISB */
+	else if (op < 4 || op > 6)
 		arm_emit_undefined(i);
+	else if (op != 5) /* DSB, ISB; DMB is nothing */
+		arm_emit_barrier(i);
 }
 
 static void hints_or_cps(struct arm_insn *i, u32 w)

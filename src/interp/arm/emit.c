@@ -366,16 +366,11 @@ void arm_emit_branch_link(struct arm_insn *i, u32 target, bool exchange)
 
 void arm_emit_jump_reg(struct arm_insn *i, u8 reg, bool exchange)
 {
-	struct op *op;
+	handler_fn *fn = !exchange ? arm_op_jump : is_m(i) ? arm_op_bx_m : arm_op_bx;
+	struct op *op = arm_emit(i, fn);
 
-	if (is_m(i)) {
-		op = arm_emit_call_jump(i, arm_h_m_jump);
-		op->imm = exchange;
-	} else {
-		op = arm_emit(i, exchange ? arm_op_bx : arm_op_jump);
-		op->imm = is_thumb(i) ? ~1u : ~3u;
-		arm_emit_info(i)->leaves = true;
-	}
+	op->imm = is_thumb(i) ? ~1u : ~3u;
+	arm_emit_info(i)->leaves = true;
 	op->a = reg;
 	i->end = true;
 }
@@ -387,7 +382,7 @@ void arm_emit_bx(struct arm_insn *i, unsigned int rm)
 
 void arm_emit_blx(struct arm_insn *i, unsigned int rm)
 {
-	struct op *op = is_m(i) ? arm_emit_call_jump(i, arm_h_m_blx) : arm_emit(i, arm_op_blx_r);
+	struct op *op = arm_emit(i, arm_op_blx_r);
 
 	op->a = REG(rm);
 	op->disp = (s32)(next_pc(i) | is_thumb(i));
@@ -415,6 +410,12 @@ void arm_emit_bkpt(struct arm_insn *i, u32 number)
 
 	op->imm = number;
 	op->disp = (s32)next_pc(i);
+}
+
+void arm_emit_barrier(struct arm_insn *i)
+{
+	arm_emit(i, arm_op_barrier);
+	arm_emit_info(i)->leaves = true;
 }
 
 void arm_emit_hint(struct arm_insn *i, unsigned int hint)

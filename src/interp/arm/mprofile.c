@@ -23,11 +23,12 @@ enum {
 	CFSR_PRECISERR = 1 << 9,
 	CFSR_BFARVALID = 1 << 15,
 	CFSR_UNDEFINSTR = 1 << 16,
+	CFSR_DIVBYZERO = 1 << 25,
 	CFSR_INVSTATE = 1 << 17,
 	CFSR_INVPC = 1 << 18,
 	CFSR_NOCP = 1 << 19,
 };
-enum { CCR_STKALIGN = 1 << 9 };
+enum { CCR_DIV_0_TRP = 1 << 4, CCR_STKALIGN = 1 << 9 };
 enum { CONTROL_NPRIV = 1 << 0, CONTROL_SPSEL = 1 << 1 };
 #define XPSR_SPALIGN (1 << 9)
 
@@ -133,11 +134,11 @@ static void enter(struct arm_cpu *c, unsigned int number)
 	arm_branch_exchange(c, vector);
 }
 
-/* A fault while the frame is written becomes another exception, taken without one. */
 static void take(struct arm_cpu *c, int number)
 {
-	c->exc = EXC_RESERVED; /* says that a fault in here is one of stacking */
+	c->m_stacking = true;
 	push_frame(c, (uint32_t)c->v.pc, arm_m_xpsr(c));
+	c->m_stacking = false;
 	enter(c, (unsigned int)number);
 }
 
@@ -158,16 +159,19 @@ static void fault(struct arm_cpu *c, int number)
 		ok = nvic(c)->set_pending(c->v.cpu.intc, number);
 	machine_unlock();
 	int now = ok ? acknowledge(c) : -1;
-	if (now < 0)
+	if (now < 0) {
 		lockup(c);
-	else
+	} else if (c->m_stacking) { /* the frame could not be written: this one has none */
+		c->m_stacking = false;
+		enter(c, (unsigned int)now);
+	} else {
 		take(c, now);
+	}
 }
 
-static void memory_fault(struct arm_cpu *c, bool data, bool stacking)
+static void memory_fault(struct arm_cpu *c, bool data)
 {
-	/* 13 and 5 are the MPU's; anything else comes from the bus. */
-	if (stacking) {
+	if (c->m_stacking) {
 		c->scb.cfsr |= CFSR_MSTKERR;
 	} else if (data) {
 		c->scb.cfsr |= CFSR_DACCVIOL | CFSR_MMARVALID;
@@ -185,7 +189,7 @@ void arm_m_deliver(struct arm_cpu *c)
 	switch (exc) {
 	case EXC_SVC: fault(c, ARM_M_SVCALL); break;
 	case EXC_PABT:
-	case EXC_DABT: memory_fault(c, exc == EXC_DABT, false); break;
+	case EXC_DABT: memory_fault(c, exc == EXC_DABT); break;
 	case EXC_BKPT:
 		c->scb.dfsr |= 1 << 1;
 		fault(c, ARM_M_DEBUG_MONITOR);
@@ -270,12 +274,23 @@ void arm_h_m_jump(struct arm_cpu *c, const struct op *op)
 	jump(c, REG_OF(c, op->a), op->imm);
 }
 
-void arm_h_m_blx(struct arm_cpu *c, const struct op *op)
+void arm_h_m_invstate(struct arm_cpu *c, const struct op *op)
 {
-	uint32_t target = REG_OF(c, op->a);
+	arm_raise_m_usage(c, CFSR_INVSTATE);
+}
 
-	c->r.r[LR] = (uint32_t)op->disp;
-	jump(c, target, true);
+/* CCR.DIV_0_TRP: division by zero is a fault. */
+void arm_h_m_div(struct arm_cpu *c, const struct op *op)
+{
+	uint32_t a = REG_OF(c, op->b), b = REG_OF(c, op->x), res = 0;
+
+	if (!b && c->scb.ccr & CCR_DIV_0_TRP)
+		arm_raise_m_usage(c, CFSR_DIVBYZERO);
+	if (b && op->imm)
+		res = a / b;
+	else if (b)
+		res = b == UINT32_MAX ? 0 - a : (uint32_t)((int32_t)a / (int32_t)b);
+	REG_OF(c, op->a) = res;
 }
 
 void arm_h_m_load_pc(struct arm_cpu *c, const struct op *op)
@@ -426,6 +441,7 @@ void arm_m_reset_vectors(struct cpu *cpu)
 void arm_m_reset(struct arm_cpu *c)
 {
 	c->primask = c->faultmask = c->basepri = c->control = c->m_exception = 0;
+	c->m_stacking = false;
 	c->other_sp = 0;
 	c->scb = (struct arm_m_scb){.ccr = CCR_STKALIGN};
 	c->v.mode = MODE_T;

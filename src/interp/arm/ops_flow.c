@@ -27,6 +27,19 @@ OP(bx)
 	JUMP_EXCHANGE(R(op->a));
 }
 
+/* v7-M: in handler mode an address of this range is a return from an exception. */
+OP(bx_m)
+{
+	u32 target = R(op->a);
+
+	if (UNLIKELY(target >= 0xf0000000 && CPU->m_exception)) {
+		SLOW(arm_m_return(CPU, target));
+		v->op = NULL;
+		LEAVE;
+	}
+	JUMP_EXCHANGE(target);
+}
+
 OP(blx_r)
 {
 	u32 target = R(op->a);
@@ -117,11 +130,27 @@ OP(call_helper)
 	NEXT;
 }
 
-/* What the loop must look at before the next instruction. */
+/* Whether the loop has something to do before the next instruction. */
 static ALWAYS_INLINE bool loop_wanted(const struct vcpu *v)
 {
-	return __atomic_load_n(&v->events, __ATOMIC_RELAXED) |
-	       __atomic_load_n(&v->cpu.exit_request, __ATOMIC_RELAXED);
+	const struct arm_cpu *c = (const struct arm_cpu *)v;
+	uint32_t events = __atomic_load_n(&v->events, __ATOMIC_RELAXED) & ~(uint32_t)ARM_EVENT_WAKE;
+
+	if (!(c->features & F_M)) {
+		if (c->cpsr & PSR_I)
+			events &= ~(uint32_t)ARM_EVENT_IRQ;
+		if (c->cpsr & PSR_F)
+			events &= ~(uint32_t)ARM_EVENT_FIQ;
+	}
+	return events | __atomic_load_n(&v->cpu.exit_request, __ATOMIC_RELAXED);
+}
+
+/* ISB and DSB: interrupts that an access before them has raised are taken now. */
+OP(barrier)
+{
+	if (UNLIKELY(loop_wanted(v)))
+		LEAVE_AFTER;
+	NEXT;
 }
 
 /* A helper that may change the mode or unmask interrupts. */

@@ -46,9 +46,10 @@ arm_helper arm_h_mrc_flags;
 arm_helper arm_h_mar, arm_h_mra, arm_h_mia; /* XScale's accumulator */
 
 /* mprofile.c */
-arm_helper arm_h_m_jump;    /* to a; imm: exchange */
-arm_helper arm_h_m_blx;	    /* to a; disp: return address */
-arm_helper arm_h_m_load_pc; /* from b; x base gets TMP1 */
+arm_helper arm_h_m_jump;     /* to a; imm: exchange */
+arm_helper arm_h_m_load_pc;  /* from b; x base gets TMP1 */
+arm_helper arm_h_m_invstate; /* the T bit is clear */
+arm_helper arm_h_m_div;	     /* a = b / x; imm: unsigned */
 arm_helper arm_h_m_mrs, arm_h_m_msr, arm_h_m_cps;
 
 #endif

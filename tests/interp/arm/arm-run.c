@@ -1,7 +1,7 @@
 /*
  * Runs a bare ARM program without a board: an ELF file or a flat image in RAM from address 0.
  *
- *	arm-run [-cpu MODEL] [-semihosting TEXT] [-linux] [-insns] FILE
+ *	arm-run [-cpu MODEL] [-semihosting TEXT] [-linux] [-insns] [-singlestep] FILE
  *
  * With -linux it knows the system calls write, exit and exit_group (EABI), so that the same file
  *runs under qemu-arm; with -semihosting Angel's calls. A flat image is for v7-M: it begins with
@@ -126,6 +126,8 @@ int main(int argc, char **argv)
 			semihosting = argv[++n];
 		else if (strcmp(argv[n], "-linux") == 0)
 			linux_calls = true;
+		else if (strcmp(argv[n], "-singlestep") == 0)
+			exec_options.singlestep = true;
 		else if (strcmp(argv[n], "-insns") == 0)
 			insns = true;
 	}

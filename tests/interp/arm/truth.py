@@ -23,6 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BASE = 0x10000
 RECORD = 0x700
 CASES = 400
+RUNNER_FLAGS = os.environ.get('RUNNER_FLAGS', '').split()
 FAIL_LIMIT = int(os.environ.get('FAILS', '3'))
 
 
@@ -938,7 +939,7 @@ def with_qemu(group, program):
 
 
 def with_runner(runner, group, program):
-    return run([runner, '-linux', '-cpu', group.runner_cpu], program)
+    return run([runner, '-linux', '-cpu', group.runner_cpu] + RUNNER_FLAGS, program)
 
 
 NAMES = ['r%d' % n for n in range(13)] + ['cpsr', 'lr', 'fpscr']
