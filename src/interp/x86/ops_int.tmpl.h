@@ -119,18 +119,10 @@ static ALWAYS_INLINE UINT alu(struct x86_regs *regs, enum alu_kind kind, UINT a,
 			NEXT;                                                                      \
 		}                                                                                  \
 		RMW_LOADX(m, va);                                                                  \
-		UINT b = operand;                                                                  \
-		struct x86_regs cc = {.cc_op = REGS->cc_op, .cc_dst = REGS->cc_dst,                \
-				      .cc_src = REGS->cc_src, .cc_carry = REGS->cc_carry};         \
-		UINT d = alu(&cc, kind, m, b, fl);                                                 \
+		UINT b = operand, d = alu(REGS, kind, m, b, false);                                \
 		RMW_STOREX(d);                                                                     \
-		if (fl) {                                                                          \
-			REGS->cc_op = cc.cc_op;                                                    \
-			REGS->cc_dst = cc.cc_dst;                                                  \
-			REGS->cc_src = cc.cc_src;                                                  \
-			if (kind == ALU_ADC || kind == ALU_SBB)                                    \
-				REGS->cc_carry = cc.cc_carry;                                      \
-		}                                                                                  \
+		if (fl)                                                                            \
+			alu(REGS, kind, m, b, true);                                               \
 		NEXT;                                                                              \
 	}
 
@@ -308,7 +300,7 @@ static ALWAYS_INLINE UINT rotate(struct x86_regs *regs, enum shift_kind kind, UI
 
 /* RCL and RCR go through BITS + 1 bits. */
 static ALWAYS_INLINE UINT rotate_carry(struct x86_regs *regs, enum shift_kind kind, UINT a,
-				       unsigned int count)
+				       unsigned int count, bool flags)
 {
 	unsigned int n = count % (BITS + 1);
 	bool cf = x86_cf(regs), of;
@@ -320,7 +312,7 @@ static ALWAYS_INLINE UINT rotate_carry(struct x86_regs *regs, enum shift_kind ki
 	}
 	of = kind == SHIFT_RCL ? (a >> (BITS - 1) & 1) != cf
 			       : (a >> (BITS - 1) & 1) != (a >> (BITS - 2) & 1);
-	if (count)
+	if (flags && count)
 		set_cf_of(regs, cf, of);
 	return a;
 }
@@ -335,7 +327,7 @@ static ALWAYS_INLINE UINT shift(struct x86_regs *regs, enum shift_kind kind, UIN
 	case SHIFT_ROL:
 	case SHIFT_ROR: return rotate(regs, kind, a, count, flags);
 	case SHIFT_RCL:
-	case SHIFT_RCR: return rotate_carry(regs, kind, a, count);
+	case SHIFT_RCR: return rotate_carry(regs, kind, a, count, flags);
 	default: break;
 	}
 	if (!count)
@@ -377,13 +369,9 @@ static ALWAYS_INLINE UINT shift(struct x86_regs *regs, enum shift_kind kind, UIN
 		EA_sg(va, SIZE, true);                                                             \
 		RMW_LOADX(m, va);                                                                  \
 		unsigned int n = (count);                                                          \
-		struct x86_regs cc = {.cc_op = REGS->cc_op, .cc_dst = REGS->cc_dst,                \
-				      .cc_src = REGS->cc_src, .cc_carry = REGS->cc_carry};         \
-		UINT d = shift(&cc, kind, m, n, true);                                             \
+		UINT d = shift(REGS, kind, m, n, false);                                           \
 		RMW_STOREX(d);                                                                     \
-		REGS->cc_op = cc.cc_op;                                                            \
-		REGS->cc_dst = cc.cc_dst;                                                          \
-		REGS->cc_src = cc.cc_src;                                                          \
+		shift(REGS, kind, m, n, true);                                                     \
 		NEXT;                                                                              \
 	}
 #define SHIFT_ALL(name, kind)                                                                      \
