@@ -22,7 +22,7 @@ static void reset_registers(struct arm_cpu *c)
 	memset(c->bank_usr, 0, sizeof(c->bank_usr));
 	arm_flags_set(c, 0);
 	c->r.q = c->r.ge = c->r.shc = 0;
-	c->exclusive = false;
+	c->exclusive = c->in_wfe = false;
 	c->cpsr = MODE_SVC | PSR_I | PSR_F | (arm_has(c, F_V6) ? PSR_A : 0);
 	c->v.mode = c->sctlr & SCTLR_TE ? MODE_T : 0;
 }

@@ -207,6 +207,8 @@ struct arm_cpu {
 	uint32_t primask, faultmask, basepri, control, m_exception;
 	uint32_t other_sp; /* the SP that is not in use */
 	bool m_stacking;   /* an exception's frame is being written */
+	bool m_lockup;	   /* only a reset gets it out */
+	bool in_wfe;	   /* halted by WFE, or was: an event wakes it */
 	struct arm_m_scb scb;
 	/* board */
 	struct arm_coproc coproc[16];

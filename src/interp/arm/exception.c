@@ -137,11 +137,16 @@ uint32_t arm_events_due(const struct arm_cpu *c, uint32_t events)
 /* Masked interrupts end WFI, too. */
 bool arm_has_work(struct cpu *cpu)
 {
-	uint32_t events = __atomic_load_n(&arm_cpu(cpu)->v.events, __ATOMIC_SEQ_CST);
+	const struct arm_cpu *c = arm_cpu(cpu);
+	uint32_t events = __atomic_load_n(&c->v.events, __ATOMIC_SEQ_CST);
 
 	if (events & ARM_EVENT_HELD)
 		return false;
-	return events & (ARM_EVENT_IRQ | ARM_EVENT_FIQ | ARM_EVENT_RESET | ARM_EVENT_WAKE);
+	if (c->m_lockup)
+		return events & ARM_EVENT_RESET;
+	if (events & ARM_EVENT_WAKE && c->in_wfe)
+		return true;
+	return events & (ARM_EVENT_IRQ | ARM_EVENT_FIQ | ARM_EVENT_RESET);
 }
 
 void arm_events(struct vcpu *v)
@@ -150,7 +155,11 @@ void arm_events(struct vcpu *v)
 	uint32_t due = arm_events_due(c, __atomic_load_n(&v->events, __ATOMIC_SEQ_CST));
 
 	v->op = NULL;
-	if (!due)
+	if (c->in_wfe && !v->cpu.halted) { /* woken */
+		c->in_wfe = false;
+		arm_event_clear(c, ARM_EVENT_WAKE);
+	}
+	if (!due || (c->m_lockup && !(due & ARM_EVENT_RESET)))
 		return;
 	if (due & ARM_EVENT_HELD) {
 		v->cpu.halted = true;

@@ -147,7 +147,7 @@ static void lockup(struct arm_cpu *c)
 	log_printf(LOG_GUEST_ERRORS, "arm: cpu %u: lockup at %08" PRIx64 "\n", c->v.cpu.index,
 		   c->v.pc);
 	c->v.cpu.halted = true;
-	arm_event_set(c, ARM_EVENT_HELD);
+	c->m_lockup = true;
 }
 
 static void fault(struct arm_cpu *c, int number)
@@ -441,7 +441,7 @@ void arm_m_reset_vectors(struct cpu *cpu)
 void arm_m_reset(struct arm_cpu *c)
 {
 	c->primask = c->faultmask = c->basepri = c->control = c->m_exception = 0;
-	c->m_stacking = false;
+	c->m_stacking = c->m_lockup = false;
 	c->other_sp = 0;
 	c->scb = (struct arm_m_scb){.ccr = CCR_STKALIGN};
 	c->v.mode = MODE_T;

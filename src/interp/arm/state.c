@@ -74,6 +74,8 @@ const struct field arm_state[] = {
 	F_U32(C, control),
 	F_U32(C, m_exception),
 	F_U32(C, other_sp),
+	F_BOOL(C, m_lockup),
+	F_BOOL(C, in_wfe),
 	F_U32(C, scb.vtor),
 	F_U32(C, scb.ccr),
 	F_U32(C, scb.cfsr),
@@ -104,6 +106,7 @@ struct error *arm_post_load(struct cpu *cpu)
 	if (!(c->v.mode & MODE_T))
 		c->v.mode &= ~CONTEXT_MASK;
 	c->v.op = NULL;
+	c->m_stacking = false;
 	uint8_t flags = c->fp.flags, flags_std = c->fp_std.flags;
 	arm_fpscr_set(c, c->fpscr);
 	c->fp.flags = flags;

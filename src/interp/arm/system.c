@@ -173,12 +173,18 @@ void arm_h_srs(struct arm_cpu *c, const struct op *op)
 
 /* --- waiting --- */
 
-void arm_h_wfi(struct arm_cpu *c, const struct op *op)
+static void wait(struct arm_cpu *c, bool for_event)
 {
 	uint32_t wake = ARM_EVENT_IRQ | ARM_EVENT_FIQ | ARM_EVENT_RESET;
 
+	c->in_wfe = for_event;
 	if (!(__atomic_load_n(&c->v.events, __ATOMIC_SEQ_CST) & wake))
 		c->v.cpu.halted = true;
+}
+
+void arm_h_wfi(struct arm_cpu *c, const struct op *op)
+{
+	wait(c, false);
 }
 
 void arm_h_wfe(struct arm_cpu *c, const struct op *op)
@@ -186,13 +192,13 @@ void arm_h_wfe(struct arm_cpu *c, const struct op *op)
 	if (__atomic_load_n(&c->v.events, __ATOMIC_SEQ_CST) & ARM_EVENT_WAKE)
 		arm_event_clear(c, ARM_EVENT_WAKE);
 	else
-		arm_h_wfi(c, op);
+		wait(c, true);
 }
 
 void arm_cpu_event(struct cpu *cpu)
 {
 	arm_event_set(arm_cpu(cpu), ARM_EVENT_WAKE);
-	if (cpu->halted)
+	if (arm_cpu(cpu)->in_wfe)
 		cpu_kick(cpu);
 }
 
