@@ -49,7 +49,7 @@ struct tlb_detail {
 	bool whole;   /* one region covers the page */
 };
 
-#define TLB_MODES     2
+#define TLB_MODES     4 /* as many as any ISA has */
 #define TLB_MIN_BITS  6
 #define TLB_MAX_BITS  12
 

@@ -259,6 +259,21 @@ static bool write_tables(struct arm_cpu *c, uint32_t w, uint32_t value)
 	return OPC2(w) == 0 || arm_has(c, F_V6);
 }
 
+static void write_dacr(struct arm_cpu *c, uint32_t value)
+{
+	unsigned int other = !c->dacr_slot;
+
+	if (c->dacr == value)
+		return;
+	c->dacr = value;
+	c->dacr_slot = other;
+	if (c->dacr_seen[other] != value) {
+		c->dacr_seen[other] = value;
+		vcpu_tlb_flush(&c->v);
+	}
+	arm_mode_changed(c);
+}
+
 static bool write_faults(struct arm_cpu *c, uint32_t w, uint32_t value)
 {
 	if (CRN(w) == 5)
@@ -372,12 +387,7 @@ bool arm_cp15_write(struct arm_cpu *c, uint32_t w, uint32_t value)
 		return true;
 	case 1: return write_control(c, w, value);
 	case 2: return write_tables(c, w, value);
-	case 3:
-		if (c->dacr != value) {
-			c->dacr = value;
-			vcpu_tlb_flush(&c->v);
-		}
-		return true;
+	case 3: write_dacr(c, value); return true;
 	case 5:
 	case 6: return write_faults(c, w, value);
 	case 7: return write_cache(c, w, value);
@@ -405,6 +415,7 @@ bool arm_cp15_write(struct arm_cpu *c, uint32_t w, uint32_t value)
 void arm_cp15_reset(struct arm_cpu *c)
 {
 	c->sctlr = c->model->sctlr_reset | (c->high_vectors ? SCTLR_V : 0);
+	c->dacr_seen[0] = c->dacr_seen[1] = c->dacr_slot = 0;
 	c->cpacr = c->ttbr0 = c->ttbr1 = c->ttbcr = c->dacr = 0;
 	c->dfsr = c->ifsr = c->dfar = c->ifar = c->par = 0;
 	c->fcse = c->contextidr = c->tpidrurw = c->tpidruro = c->tpidrprw = 0;

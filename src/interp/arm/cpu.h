@@ -130,8 +130,12 @@ enum {
 	MODE_IT_SHIFT = CONTEXT_SHIFT,
 };
 
-/* MMU modes of the software TLB. */
-enum { MMU_PRIV, MMU_USER };
+/*
+ * MMU modes of the software TLB: bit 0 is User mode. Bit 1 says which of the last two values of DACR
+ * the entries were made under: kernels that keep User mode's pages out of their own reach switch
+ * between two with every system call, and need not lose the TLB by it.
+ */
+enum { MMU_PRIV, MMU_USER, MMU_DACR };
 
 /* v->events */
 enum {
@@ -184,6 +188,8 @@ struct arm_cpu {
 	/* CP15, A profile */
 	uint32_t sctlr, actlr, cpacr, ttbr0, ttbr1, ttbcr, dacr;
 	uint32_t dfsr, ifsr, dfar, ifar;
+	uint32_t dacr_seen[2]; /* by MMU_DACR of the TLB */
+	unsigned int dacr_slot;
 	uint32_t fcse, contextidr, tpidrurw, tpidruro, tpidrprw, par;
 	uint32_t csselr, prrr, nmrr, vbar, scr;
 	uint32_t cpar;					   /* XScale: coprocessor access */

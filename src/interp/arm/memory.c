@@ -10,7 +10,7 @@ static const uint8_t bytes_of[MEM_SIZES] = {4, 1, 2, 1, 2};
 
 void arm_h_load_user(struct arm_cpu *c, const struct op *op)
 {
-	uint32_t value = arm_load(c, REG_OF(c, op->b), bytes_of[op->s], MMU_USER);
+	uint32_t value = arm_load(c, REG_OF(c, op->b), bytes_of[op->s], c->v.mmu_mode | MMU_USER);
 
 	REG_OF(c, op->x) = REG_OF(c, REG_TMP1);
 	REG_OF(c, op->a) = op->s == MEM_SB   ? (uint32_t)(int8_t)value
@@ -20,7 +20,7 @@ void arm_h_load_user(struct arm_cpu *c, const struct op *op)
 
 void arm_h_store_user(struct arm_cpu *c, const struct op *op)
 {
-	arm_store(c, REG_OF(c, op->b), bytes_of[op->s], REG_OF(c, op->a), MMU_USER);
+	arm_store(c, REG_OF(c, op->b), bytes_of[op->s], REG_OF(c, op->a), c->v.mmu_mode | MMU_USER);
 	REG_OF(c, op->x) = REG_OF(c, REG_TMP1);
 }
 

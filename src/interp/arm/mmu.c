@@ -220,7 +220,7 @@ bool arm_tlb_fill(struct vcpu *v, uint64_t va, unsigned int size, enum mem_acces
 		  unsigned int mode, bool probe)
 {
 	struct arm_cpu *c = arm_cpu(&v->cpu);
-	struct arm_walk w = {.va = (uint32_t)va, .access = access, .user = mode == MMU_USER};
+	struct arm_walk w = {.va = (uint32_t)va, .access = access, .user = mode & MMU_USER};
 	uint32_t fault = arm_walk(c, &w);
 
 	if (fault) {

@@ -186,7 +186,7 @@ void arm_mode_changed(struct arm_cpu *c)
 	if (strict(c))
 		bits |= MODE_STRICT;
 	c->v.mode = (c->v.mode & (CONTEXT_MASK | MODE_T)) | bits;
-	unsigned int mmu = bits & MODE_PRIV ? MMU_PRIV : MMU_USER;
+	unsigned int mmu = (bits & MODE_PRIV ? MMU_PRIV : MMU_USER) | c->dacr_slot * MMU_DACR;
 	if (mmu != c->v.mmu_mode)
 		vcpu_set_mmu_mode(&c->v, mmu);
 }

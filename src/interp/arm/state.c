@@ -107,6 +107,8 @@ struct error *arm_post_load(struct cpu *cpu)
 		c->v.mode &= ~CONTEXT_MASK;
 	c->v.op = NULL;
 	c->m_stacking = false;
+	c->dacr_slot = 0;
+	c->dacr_seen[0] = c->dacr_seen[1] = c->dacr;
 	uint8_t flags = c->fp.flags, flags_std = c->fp_std.flags;
 	arm_fpscr_set(c, c->fpscr);
 	c->fp.flags = flags;

@@ -214,6 +214,13 @@ static void walk(void)
 		all("section", 0x10000004 + (ap << 20));
 	all("domain-none", 0x11000004);
 	all("domain-manager", 0x11100004);
+	for (u32 n = 0; n < 4; n++) { /* domain 1 comes and goes, domain 2 becomes a client */
+		__asm__ volatile("mcr p15, 0, %0, c3, c0, 0" ::"r"(n & 1 ? 1 | 1 << 2 | 1 << 4
+									 : 1 | 3 << 4));
+		access("dacr", 0x11000004, LOAD);
+		access("dacr", 0x11100004, STORE_USER);
+	}
+	__asm__ volatile("mcr p15, 0, %0, c3, c0, 0" ::"r"(1 | 3 << 4));
 	access("nothing", 0x11300004, LOAD);
 	access("nothing", 0x11300004, CALL);
 	access("page-nothing", 0x11280004, STORE);
