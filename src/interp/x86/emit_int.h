@@ -2,10 +2,22 @@
 #ifndef INTERP_X86_EMIT_INT_H
 #define INTERP_X86_EMIT_INT_H
 
-#include "interp/x86/decode.h"
+#include "interp/x86/ops_int.h"
 
 x86_emit_fn *x86_int_lookup(const struct x86_insn *i, unsigned int *encoding);
 
+/* What emit_flow.c provides for the opcode maps. */
+x86_emit_fn emit_push, emit_push_imm, emit_pop, emit_pop_rm, emit_pusha, emit_enter, emit_leave,
+	emit_jmp, emit_call_rel, emit_jcc, emit_loop, emit_ret, emit_group5, emit_string;
+
+/* Log2 of the operand's bytes: bit 0 of most opcodes tells bytes from words. */
+unsigned int insn_size(const struct x86_insn *i);
+/* Register number of the opcode's low bits. */
+unsigned int opcode_reg(const struct x86_insn *i);
+/* The r/m operand's register, or TMP0 loaded from memory. */
+u8 load_rm(struct x86_insn *i, unsigned int log2);
+/* INC, DEC, NOT, NEG of the r/m operand; `kind` is an enum unary_kind. */
+void emit_unary(struct x86_insn *i, enum unary_kind kind, unsigned int log2);
 /* The info of the op emitted last. */
 struct op_info *emit_info(struct x86_insn *i);
 /* emit_mem() for an op that has the sg form alone. */
