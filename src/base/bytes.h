@@ -12,28 +12,28 @@
 #include <stdint.h>
 #include <string.h>
 
-#define BYTES_LOAD_STORE(bits, swap)                                                               \
-	static inline uint##bits##_t load_le##bits(const void *p)                                  \
-	{                                                                                          \
-		uint##bits##_t v;                                                                  \
-		memcpy(&v, p, sizeof(v));                                                          \
-		return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : swap(v);                    \
-	}                                                                                          \
-	static inline uint##bits##_t load_be##bits(const void *p)                                  \
-	{                                                                                          \
-		uint##bits##_t v;                                                                  \
-		memcpy(&v, p, sizeof(v));                                                          \
-		return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? v : swap(v);                       \
-	}                                                                                          \
-	static inline void store_le##bits(void *p, uint##bits##_t v)                               \
-	{                                                                                          \
-		v = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : swap(v);                       \
-		memcpy(p, &v, sizeof(v));                                                          \
-	}                                                                                          \
-	static inline void store_be##bits(void *p, uint##bits##_t v)                               \
-	{                                                                                          \
-		v = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? v : swap(v);                          \
-		memcpy(p, &v, sizeof(v));                                                          \
+#define BYTES_LOAD_STORE(bits, swap)                                            \
+	static inline uint##bits##_t load_le##bits(const void *p)               \
+	{                                                                       \
+		uint##bits##_t v;                                               \
+		memcpy(&v, p, sizeof(v));                                       \
+		return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : swap(v); \
+	}                                                                       \
+	static inline uint##bits##_t load_be##bits(const void *p)               \
+	{                                                                       \
+		uint##bits##_t v;                                               \
+		memcpy(&v, p, sizeof(v));                                       \
+		return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? v : swap(v);    \
+	}                                                                       \
+	static inline void store_le##bits(void *p, uint##bits##_t v)            \
+	{                                                                       \
+		v = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? v : swap(v);    \
+		memcpy(p, &v, sizeof(v));                                       \
+	}                                                                       \
+	static inline void store_be##bits(void *p, uint##bits##_t v)            \
+	{                                                                       \
+		v = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? v : swap(v);       \
+		memcpy(p, &v, sizeof(v));                                       \
 	}
 
 BYTES_LOAD_STORE(16, __builtin_bswap16)

@@ -45,8 +45,8 @@ unsigned int loop_watch_fd(int fd, GIOCondition condition, loop_fd_fn *fn, void 
 /* Removes a watch; 0 is allowed. After it returns `fn` is not called again. */
 void loop_unwatch(unsigned int id);
 
-/* Runs `fn` once on the main thread with the machine lock, soon; in the order of the calls. Callable
- * from any thread. */
+/* Runs `fn` once on the main thread with the machine lock, soon; in the order of the calls.
+ * Callable from any thread. */
 void loop_post(loop_fn *fn, void *opaque);
 
 /*

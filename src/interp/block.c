@@ -76,8 +76,8 @@ struct code_cache *code_cache_get(void)
 static struct arena *arena_new(struct code_cache *cache)
 {
 	/* Over-allocate and trim, so that masking an address gives its arena. */
-	char *p = mmap(NULL, 2 * ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
+	char *p = mmap(NULL, 2 * ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
 	g_assert(p != MAP_FAILED);
 	char *aligned = (char *)(((uintptr_t)p + ARENA_SIZE - 1) & ~(uintptr_t)(ARENA_SIZE - 1));
 	if (aligned > p)
@@ -171,7 +171,9 @@ static uint64_t granules_of(uint64_t page, uint64_t start, uint64_t end)
 static bool page_set_code(struct ram *ram, uint64_t offset)
 {
 	uint8_t bit = (uint8_t)(1u << ((offset >> GUEST_PAGE_BITS) & 7));
-	return __atomic_fetch_or(&ram->code[offset >> GUEST_PAGE_BITS >> 3], bit, __ATOMIC_RELEASE) & bit;
+	return __atomic_fetch_or(&ram->code[offset >> GUEST_PAGE_BITS >> 3], bit,
+				 __ATOMIC_RELEASE) &
+	       bit;
 }
 
 static void page_clear_code(struct ram *ram, uint64_t offset)
@@ -341,8 +343,7 @@ struct op *builder_op(struct block_builder *b, handler_fn *fn)
 	unsigned int i = b->op_count++;
 
 	b->ops[i] = (struct op){.fn = fn};
-	b->where[i] =
-		(struct op_where){(uint16_t)b->insn_offset, (uint8_t)b->insns, b->context};
+	b->where[i] = (struct op_where){(uint16_t)b->insn_offset, (uint8_t)b->insns, b->context};
 	b->info[i] = (struct op_info){0};
 	return &b->ops[i];
 }
@@ -363,8 +364,8 @@ void builder_drop_dead_flags(struct block_builder *b, uint32_t all_flags)
 
 /* Where the code of a new block is, as found before the cache's lock was taken. */
 struct code_place {
-	struct ram *ram[2];   /* of the two pages; NULL: not RAM, or not known */
-	uint64_t offset[2];   /* in that RAM: of the first byte, of the second page */
+	struct ram *ram[2]; /* of the two pages; NULL: not RAM, or not known */
+	uint64_t offset[2]; /* in that RAM: of the first byte, of the second page */
 	const uint8_t *code[2];
 	unsigned int avail[2];
 };
@@ -379,9 +380,15 @@ static struct block *block_store(struct vcpu *v, const struct block_builder *b, 
 	if (keep)
 		block = arena_alloc(v->cache, (unsigned int)sizeof(*block) + ops_size + where_size);
 	*block = (struct block){
-		.pc = b->pc, .base = b->base, .mode = b->mode, .where = UINT64_MAX,
-		.page = {NO_PAGE, NO_PAGE}, .insns = (uint16_t)b->insns,
-		.op_count = (uint16_t)b->op_count, .size = (uint16_t)b->size, .valid = true,
+		.pc = b->pc,
+		.base = b->base,
+		.mode = b->mode,
+		.where = UINT64_MAX,
+		.page = {NO_PAGE, NO_PAGE},
+		.insns = (uint16_t)b->insns,
+		.op_count = (uint16_t)b->op_count,
+		.size = (uint16_t)b->size,
+		.valid = true,
 		.cached = keep,
 	};
 	block->op_where = (struct op_where *)((char *)block->ops + ops_size);
@@ -461,7 +468,8 @@ static void builder_start(struct vcpu *v, struct block_builder *b, const struct 
 }
 
 /* True where the decoded code may stay in the cache. */
-static bool code_keepable(struct vcpu *v, const struct block_builder *b, const struct code_place *at)
+static bool code_keepable(struct vcpu *v, const struct block_builder *b,
+			  const struct code_place *at)
 {
 	if (v->insn_limit || !at->ram[0])
 		return false;
@@ -568,7 +576,8 @@ void block_link(struct vcpu *v, const struct op *from, struct block *target)
 	g_mutex_lock(&cache->lock);
 	struct block *source = block_of_op(v, from);
 	if (source->valid && target->valid && source->cached && target->cached &&
-	    target->page[1] == NO_PAGE && source->base == target->base && source->mode == target->mode && !log_on(LOG_NOCHAIN) &&
+	    target->page[1] == NO_PAGE && source->base == target->base &&
+	    source->mode == target->mode && !log_on(LOG_NOCHAIN) &&
 	    ((source->base + source->pc) ^ (target->base + target->pc)) < GUEST_PAGE_SIZE) {
 		struct block_in *in = g_new(struct block_in, 1);
 		in->from = (struct op *)from;

@@ -4,8 +4,9 @@
  * A block is a straight run of instructions with side exits: a conditional branch that is not taken
  * stays in the block. It is keyed by where its bytes are in RAM, its pc, its code base and the mode
  * bits it was decoded under. Lookups through the jump cache take no lock; building, linking and
- * dropping blocks do. A dropped block's ops are all replaced by one that leaves to the loop, and its
- * memory is freed at the next quiesce point, so that a vCPU that is in it notices at its next op.
+ * dropping blocks do. A dropped block's ops are all replaced by one that leaves to the loop, and
+ * its memory is freed at the next quiesce point, so that a vCPU that is in it notices at its next
+ * op.
  */
 #ifndef INTERP_BLOCK_H
 #define INTERP_BLOCK_H
@@ -46,11 +47,11 @@ struct block_builder {
 	 * page, which only a block's first instruction may reach into. Use builder_byte(). */
 	const uint8_t *code, *next;
 	unsigned int avail, next_avail;
-	unsigned int size;     /* bytes taken by whole instructions so far */
-	bool crosses;	       /* the instruction being decoded reached into the next page */
-	bool overrun;	       /* ... and must not: it is not part of this block */
+	unsigned int size; /* bytes taken by whole instructions so far */
+	bool crosses;	   /* the instruction being decoded reached into the next page */
+	bool overrun;	   /* ... and must not: it is not part of this block */
 	unsigned int op_count, insns;
-	unsigned int accesses; /* memory operands, for -stats */
+	unsigned int accesses;	  /* memory operands, for -stats */
 	unsigned int insn_offset; /* start of the instruction being decoded */
 	uint8_t context;	  /* of that instruction */
 	struct op ops[BLOCK_MAX_OPS + 16];
@@ -58,8 +59,8 @@ struct block_builder {
 	struct op_info {
 		handler_fn *no_flags; /* the same op where its flags are dead, or NULL */
 		uint32_t reads, writes, may_write; /* flags: needed, always set, perhaps set */
-		bool leaves;	      /* may leave at this op: all flags are live before it */
-		uint8_t branch;	      /* instructions of a branch op (1, fused 2): it gets x */
+		bool leaves;	/* may leave at this op: all flags are live before it */
+		uint8_t branch; /* instructions of a branch op (1, fused 2): it gets x */
 	} info[BLOCK_MAX_OPS + 16];
 };
 
@@ -136,13 +137,13 @@ static ALWAYS_INLINE struct block *jump_cache_probe(struct vcpu *v, uint64_t pc)
 }
 
 /* Goes on at the first op `o` of a block. */
-#define ENTER_BLOCK(o)                                                                             \
-	do {                                                                                       \
-		const struct op *enter_ = (o);                                                     \
-		budget -= block_of_first_op(enter_)->insns;                                        \
-		if (UNLIKELY(budget < 0 || v->cpu.exit_request))                           \
-			MUSTTAIL return op_budget_out(v, enter_, budget);                          \
-		MUSTTAIL return enter_->fn(v, enter_, budget);                                     \
+#define ENTER_BLOCK(o)                                                    \
+	do {                                                              \
+		const struct op *enter_ = (o);                            \
+		budget -= block_of_first_op(enter_)->insns;               \
+		if (UNLIKELY(budget < 0 || v->cpu.exit_request))          \
+			MUSTTAIL return op_budget_out(v, enter_, budget); \
+		MUSTTAIL return enter_->fn(v, enter_, budget);            \
 	} while (0)
 
 #endif

@@ -6,8 +6,9 @@
  * tag; the slow path then knows what to do from the tlb_detail beside the entry.
  *
  * Tables are direct-mapped and sized by use: one that has been filled as often as it has entries
- * doubles, several flushes in a row of a nearly empty one halve it. (A generation number in the tags was tried in thought:
- * it costs an OR in every probe, while clearing 256 entries costs 100 ns a flush.)
+ * doubles, several flushes in a row of a nearly empty one halve it. (A generation number in the
+ * tags was tried in thought: it costs an OR in every probe, while clearing 256 entries costs 100 ns
+ * a flush.)
  */
 #include "interp/vcpu.h"
 
@@ -55,7 +56,9 @@ static void tlb_grow(struct tlb *t)
 	t->large_last = old.large_last;
 	for (unsigned int i = 0; i < 1u << old.bits; i++) {
 		const struct tlb_entry *e = &old.entries[i];
-		uint64_t va = e->read != UINT64_MAX ? e->read : e->write != UINT64_MAX ? e->write : e->exec;
+		uint64_t va = e->read != UINT64_MAX    ? e->read
+			      : e->write != UINT64_MAX ? e->write
+						       : e->exec;
 		if (va == UINT64_MAX)
 			continue;
 		unsigned int k = tlb_index(t, va);
@@ -201,7 +204,8 @@ void vcpus_tlb_protect(struct ram *ram, uint64_t page_offset)
 			struct tlb *t = &v->tlbs[m];
 			for (unsigned int i = 0; i < 1u << t->bits; i++) {
 				struct tlb_entry *e = &t->entries[i];
-				if ((e->write & ~GUEST_PAGE_MASK) == 0 && t->details[i].ram == ram &&
+				if ((e->write & ~GUEST_PAGE_MASK) == 0 &&
+				    t->details[i].ram == ram &&
 				    t->details[i].ram_offset == page_offset)
 					__atomic_fetch_or(&e->write, TLB_SLOW, __ATOMIC_RELAXED);
 			}

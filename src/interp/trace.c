@@ -10,7 +10,8 @@ void trace_block_built(struct vcpu *v, const struct block *b, const struct block
 
 	if (log_on(LOG_IN_ASM)) {
 		flockfile(out);
-		fprintf(out, "----------------\nIN: cpu %u, %u instructions\n", v->cpu.index, b->insns);
+		fprintf(out, "----------------\nIN: cpu %u, %u instructions\n", v->cpu.index,
+			b->insns);
 		disas_bytes(v, out, from->code, MIN(b->size, from->avail), b->base + b->pc);
 		if (b->size > from->avail)
 			fprintf(out, "0x%08" PRIx64 ":  (reaches into the next page)\n",
@@ -23,7 +24,9 @@ void trace_block_built(struct vcpu *v, const struct block *b, const struct block
 		fprintf(out, "OP: block 0x%" PRIx64 " mode %08x\n", b->pc, b->mode);
 		for (unsigned int i = 0; i < b->op_count; i++) {
 			const struct op *op = &b->ops[i];
-			fprintf(out, " +%03x fn %p a %02x b %02x x %02x s %02x disp %08x imm %" PRIx64 "\n",
+			fprintf(out,
+				" +%03x fn %p a %02x b %02x x %02x s %02x disp %08x imm %" PRIx64
+				"\n",
 				b->op_where[i].offset, (void *)op->fn, op->a, op->b, op->x, op->s,
 				(uint32_t)op->disp, op->imm);
 		}

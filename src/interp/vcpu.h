@@ -21,7 +21,9 @@
 
 enum mem_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 enum {
-	PROT_R = 1, PROT_W = 2, PROT_X = 4,
+	PROT_R = 1,
+	PROT_W = 2,
+	PROT_X = 4,
 	PROT_WATCH = 8,	 /* loads and stores go the slow path */
 	PROT_SMALL = 16, /* the guest's mapping is smaller than a page: good for this access only */
 };
@@ -49,16 +51,16 @@ struct tlb_detail {
 	bool whole;   /* one region covers the page */
 };
 
-#define TLB_MODES     4 /* as many as any ISA has */
-#define TLB_MIN_BITS  6
-#define TLB_MAX_BITS  12
+#define TLB_MODES    4 /* as many as any ISA has */
+#define TLB_MIN_BITS 6
+#define TLB_MAX_BITS 12
 
 struct tlb {
 	struct tlb_entry *entries;
 	struct tlb_detail *details;
-	unsigned int bits;   /* log2 of the number of entries */
-	unsigned int used;   /* entries filled since the last flush */
-	unsigned int flushes_small; /* flushes in a row that found it nearly empty */
+	unsigned int bits;		  /* log2 of the number of entries */
+	unsigned int used;		  /* entries filled since the last flush */
+	unsigned int flushes_small;	  /* flushes in a row that found it nearly empty */
 	uint64_t large_start, large_last; /* span of all big pages in it; empty: start > last */
 };
 
@@ -98,7 +100,8 @@ struct isa {
 	void (*exception)(struct vcpu *v);
 	/* Capstone's architecture and mode for the current code. */
 	void (*capstone)(struct vcpu *v, unsigned int *arch, unsigned int *mode);
-	/* Raises the exception of an access that is not aligned to its size; NULL: there is none. */
+	/* Raises the exception of an access that is not aligned to its size; NULL: there is none.
+	 */
 	void (*unaligned)(struct vcpu *v, uint64_t va);
 	/* A data breakpoint may cover the access just made through the slow path; may be NULL. */
 	void (*watch)(struct vcpu *v, uint64_t va, unsigned int size, enum mem_access access);
@@ -109,8 +112,8 @@ struct isa {
 #define CONTEXT_MASK  (UINT32_C(0xff) << CONTEXT_SHIFT)
 
 #define BLOCK_SCRATCH_SIZE 8192
-#define JUMP_CACHE_BITS 11
-#define JUMP_CACHE_SIZE (1u << JUMP_CACHE_BITS)
+#define JUMP_CACHE_BITS	   11
+#define JUMP_CACHE_SIZE	   (1u << JUMP_CACHE_BITS)
 
 struct jump_cache_entry {
 	uint64_t key; /* pc ^ generation */
@@ -125,25 +128,25 @@ struct vcpu {
 	const struct op *op; /* the op that entered a slow path: its block and pc follow from it */
 	int64_t budget;	     /* valid while out of handlers, and in slow paths */
 	uint64_t jump_generation; /* upper 16 bits; xor'ed into jump cache keys */
-	uint32_t mode;	     /* mode bits of the current block key, kept by the ISA; those of
-				CONTEXT_MASK may change from one instruction to the next */
+	uint32_t mode;		  /* mode bits of the current block key, kept by the ISA; those of
+				     CONTEXT_MASK may change from one instruction to the next */
 	unsigned int mmu_mode;
-	uint64_t code_base;  /* base of the code segment, kept by the ISA */
+	uint64_t code_base; /* base of the code segment, kept by the ISA */
 	/* cold */
 	const struct isa *isa;
 	struct code_cache *cache;
 	sigjmp_buf escape;
-	uint32_t events;     /* pending lines and traps, bits of the ISA; atomic */
-	int64_t budget_start;/* what `budget` was when it was last charged to cpu.instructions */
+	uint32_t events;       /* pending lines and traps, bits of the ISA; atomic */
+	int64_t budget_start;  /* what `budget` was when it was last charged to cpu.instructions */
 	struct block *scratch; /* a block that is not to be kept, of BLOCK_SCRATCH_SIZE bytes */
 	uint8_t code_bytes[2][16]; /* code that is not in RAM, fetched before it is decoded */
 	unsigned int insn_limit; /* the next block has at most so many instructions; 0: no limit */
 	struct tlb tlbs[TLB_MODES];
-	bool check_aligned;  /* see vcpu_set_check_aligned() */
-	GMutex tlb_lock;     /* fills and remote changes of tags */
+	bool check_aligned; /* see vcpu_set_check_aligned() */
+	GMutex tlb_lock;    /* fills and remote changes of tags */
 	struct jump_cache_entry *jump_cache;
 	struct vcpu_stats stats;
-	int64_t run_ns, build_ns;  /* time in the interpreter and in decoding (with -stats) */
+	int64_t run_ns, build_ns; /* time in the interpreter and in decoding (with -stats) */
 };
 
 /* Class hooks that every ISA's cpu_class uses. */
@@ -200,10 +203,10 @@ void vcpu_store_slow(struct vcpu *v, uint64_t va, unsigned int size, uint64_t va
  * all of [va, va+size) and it may be written directly, else NULL. */
 void *vcpu_probe_write(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode);
 /*
- * For atomic operations where the inline probe missed: the memory itself, also if it holds code or is
- * not dirty yet, so that they are atomic against every other vCPU; vcpu_atomic_done() afterwards sees
- * to code and dirt. NULL where no RAM backs all of it (registers, ROM, a page crossing): the caller
- * loads and stores.
+ * For atomic operations where the inline probe missed: the memory itself, also if it holds code or
+ * is not dirty yet, so that they are atomic against every other vCPU; vcpu_atomic_done() afterwards
+ * sees to code and dirt. NULL where no RAM backs all of it (registers, ROM, a page crossing): the
+ * caller loads and stores.
  */
 void *vcpu_atomic_host(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode);
 void vcpu_atomic_done(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode);

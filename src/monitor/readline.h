@@ -31,7 +31,7 @@ struct readline {
 	size_t cursor, shown_cursor, shown_len;
 	enum { RL_PLAIN, RL_ESCAPE, RL_CSI } state;
 	unsigned int csi_number;
-	bool csi_more; /* past its first parameter */
+	bool csi_more;		 /* past its first parameter */
 	GPtrArray *history;	 /* char *, oldest first */
 	unsigned int history_at; /* == history->len: the line being typed */
 	char *typed;		 /* that line while older ones are shown */

@@ -80,8 +80,15 @@ void arm_cpu_set_semihosting(struct cpu *cpu, const char *command_line, uint32_t
 
 /* Numbers of v7-M exceptions; external interrupt n is 16 + n. */
 enum arm_m_exception {
-	ARM_M_RESET = 1, ARM_M_NMI, ARM_M_HARD_FAULT, ARM_M_MEM_MANAGE, ARM_M_BUS_FAULT,
-	ARM_M_USAGE_FAULT, ARM_M_SVCALL = 11, ARM_M_DEBUG_MONITOR, ARM_M_PENDSV = 14,
+	ARM_M_RESET = 1,
+	ARM_M_NMI,
+	ARM_M_HARD_FAULT,
+	ARM_M_MEM_MANAGE,
+	ARM_M_BUS_FAULT,
+	ARM_M_USAGE_FAULT,
+	ARM_M_SVCALL = 11,
+	ARM_M_DEBUG_MONITOR,
+	ARM_M_PENDSV = 14,
 	ARM_M_SYSTICK,
 };
 
@@ -91,7 +98,8 @@ enum arm_m_exception {
  * priority is above both the active ones and arm_m_priority_limit().
  */
 struct arm_nvic_ops {
-	/* The exception that is entered now; it becomes active and is no longer pending. -1: none. */
+	/* The exception that is entered now; it becomes active and is no longer pending. -1: none.
+	 */
 	int (*acknowledge)(void *opaque);
 	/* Return from an exception: it is no longer active. False: it was not active. */
 	bool (*complete)(void *opaque, int number);
@@ -103,7 +111,8 @@ struct arm_nvic_ops {
 	bool (*set_pending)(void *opaque, int number);
 	/* PRIMASK, FAULTMASK or BASEPRI changed. */
 	void (*masks_changed)(void *opaque);
-	/* AIRCR.PRIGROUP as the number of priority bits below the binary point's group. May be NULL. */
+	/* AIRCR.PRIGROUP as the number of priority bits below the binary point's group. May be
+	 * NULL. */
 	unsigned int (*priority_group)(void *opaque);
 };
 

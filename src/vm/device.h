@@ -9,8 +9,8 @@
  * Life: device_new() allocates and sets default properties; the board or -device sets properties
  * and wires; device_realize() calls init, which may fail with an error; then at every machine reset
  * all reset() run, after them all settle(). Only settle drives wires, so the order of resets does
- * not matter. After a state is loaded, post_load() (optional, in `struct device_class`) rebuilds what
- * is derived. All with the machine lock held.
+ * not matter. After a state is loaded, post_load() (optional, in `struct device_class`) rebuilds
+ *what is derived. All with the machine lock held.
  */
 #ifndef VM_DEVICE_H
 #define VM_DEVICE_H
@@ -49,23 +49,26 @@ struct prop {
 	int64_t def; /* default of the numeric kinds */
 };
 
-#define PROP_(kind_, name_, type, member, def_, help_)                                             \
-	{.name = (name_), .help = (help_), .kind = (kind_), .offset = offsetof(type, member),      \
+#define PROP_(kind_, name_, type, member, def_, help_) \
+	{.name = (name_),                              \
+	 .help = (help_),                              \
+	 .kind = (kind_),                              \
+	 .offset = offsetof(type, member),             \
 	 .def = (def_)}
-#define PROP_BOOL(n, t, m, d, h)   PROP_(PROP_KIND_BOOL, n, t, m, d, h)
-#define PROP_U8(n, t, m, d, h)	   PROP_(PROP_KIND_U8, n, t, m, d, h)
-#define PROP_U16(n, t, m, d, h)	   PROP_(PROP_KIND_U16, n, t, m, d, h)
-#define PROP_U32(n, t, m, d, h)	   PROP_(PROP_KIND_U32, n, t, m, d, h)
-#define PROP_U64(n, t, m, d, h)	   PROP_(PROP_KIND_U64, n, t, m, d, h)
-#define PROP_SIZE(n, t, m, d, h)   PROP_(PROP_KIND_SIZE, n, t, m, d, h)
-#define PROP_STRING(n, t, m, h)	   PROP_(PROP_KIND_STRING, n, t, m, 0, h)
-#define PROP_MAC(n, t, m, h)	   PROP_(PROP_KIND_MAC, n, t, m, 0, h)
-#define PROP_CHR(n, t, m, h)	   PROP_(PROP_KIND_CHR, n, t, m, 0, h)
-#define PROP_DRIVE(n, t, m, h)	   PROP_(PROP_KIND_DRIVE, n, t, m, 0, h)
-#define PROP_NETDEV(n, t, m, h)	   PROP_(PROP_KIND_NETDEV, n, t, m, 0, h)
-#define PROP_DEVFN(n, t, m, h)	   PROP_(PROP_KIND_DEVFN, n, t, m, -1, h)
-#define PROP_PTR(n, t, m)	   PROP_(PROP_KIND_PTR, n, t, m, 0, NULL)
-#define PROP_END		   {.name = NULL}
+#define PROP_BOOL(n, t, m, d, h) PROP_(PROP_KIND_BOOL, n, t, m, d, h)
+#define PROP_U8(n, t, m, d, h)	 PROP_(PROP_KIND_U8, n, t, m, d, h)
+#define PROP_U16(n, t, m, d, h)	 PROP_(PROP_KIND_U16, n, t, m, d, h)
+#define PROP_U32(n, t, m, d, h)	 PROP_(PROP_KIND_U32, n, t, m, d, h)
+#define PROP_U64(n, t, m, d, h)	 PROP_(PROP_KIND_U64, n, t, m, d, h)
+#define PROP_SIZE(n, t, m, d, h) PROP_(PROP_KIND_SIZE, n, t, m, d, h)
+#define PROP_STRING(n, t, m, h)	 PROP_(PROP_KIND_STRING, n, t, m, 0, h)
+#define PROP_MAC(n, t, m, h)	 PROP_(PROP_KIND_MAC, n, t, m, 0, h)
+#define PROP_CHR(n, t, m, h)	 PROP_(PROP_KIND_CHR, n, t, m, 0, h)
+#define PROP_DRIVE(n, t, m, h)	 PROP_(PROP_KIND_DRIVE, n, t, m, 0, h)
+#define PROP_NETDEV(n, t, m, h)	 PROP_(PROP_KIND_NETDEV, n, t, m, 0, h)
+#define PROP_DEVFN(n, t, m, h)	 PROP_(PROP_KIND_DEVFN, n, t, m, -1, h)
+#define PROP_PTR(n, t, m)	 PROP_(PROP_KIND_PTR, n, t, m, 0, NULL)
+#define PROP_END		 {.name = NULL}
 
 enum field_kind {
 	FIELD_KIND_END,
@@ -97,9 +100,13 @@ struct field {
 #define F_BYTES(t, m)	  {#m, FIELD_KIND_BYTES, offsetof(t, m), F_SIZEOF(t, m), 1, NULL}
 #define F_TIMER(t, m)	  {#m, FIELD_KIND_TIMER, offsetof(t, m), sizeof(struct timer), 1, NULL}
 #define F_STRUCT(t, m, s) {#m, FIELD_KIND_STRUCT, offsetof(t, m), F_SIZEOF(t, m), 1, s}
-#define F_STRUCTS(t, m, s)                                                                         \
-	{#m, FIELD_KIND_STRUCT, offsetof(t, m), F_SIZEOF(t, m[0]),                                 \
-	 F_SIZEOF(t, m) / F_SIZEOF(t, m[0]), s}
+#define F_STRUCTS(t, m, s)                   \
+	{#m,                                 \
+	 FIELD_KIND_STRUCT,                  \
+	 offsetof(t, m),                     \
+	 F_SIZEOF(t, m[0]),                  \
+	 F_SIZEOF(t, m) / F_SIZEOF(t, m[0]), \
+	 s}
 #define F_IRQ(t, m) {#m, FIELD_KIND_IRQ, offsetof(t, m), sizeof(struct irq), 1, NULL}
 #define FIELD_END   {NULL, FIELD_KIND_END, 0, 0, 0, NULL}
 
@@ -112,12 +119,12 @@ struct device_class {
 	const struct field *state;
 	struct error *(*init)(struct device *dev);
 	void (*reset)(struct device *dev);
-	void (*settle)(struct device *dev);    /* may be NULL */
+	void (*settle)(struct device *dev);		/* may be NULL */
 	struct error *(*post_load)(struct device *dev); /* may be NULL; rejects impossible states */
-	void (*exit)(struct device *dev);      /* may be NULL */
-	const void *bus_info; /* what the bus wants to know, e.g. struct pci_info */
+	void (*exit)(struct device *dev);		/* may be NULL */
+	const void *bus_info;	      /* what the bus wants to know, e.g. struct pci_info */
 	const struct prop *bus_props; /* properties that every device of the bus has, may be NULL */
-	bool hidden; /* boards only: not offered by -device */
+	bool hidden;		      /* boards only: not offered by -device */
 };
 
 struct device {
@@ -128,18 +135,18 @@ struct device {
 	bool in_dma; /* re-entry guard: set while the device masters the bus */
 	void (*bus_reset)(struct device *dev); /* set by its bus: runs before the class's reset */
 	void (*bus_exit)(struct device *dev);  /* set by its bus: runs after the class's exit */
-	struct device *next; /* all devices, in creation order */
+	struct device *next;		       /* all devices, in creation order */
 };
 
-#define DEVICE_REGISTER_(ident, ...)                                                               \
-	static const struct device_class ident##_class = {__VA_ARGS__};                            \
-	static const struct device_class *const ident##_entry                                      \
+#define DEVICE_REGISTER_(ident, ...)                                    \
+	static const struct device_class ident##_class = {__VA_ARGS__}; \
+	static const struct device_class *const ident##_entry           \
 		__attribute__((used, section("ratite_devices"))) = &ident##_class
 
 /* Registers a device class of the system bus (boards create it). */
-#define DEVICE(ident, type, name_, help_, props_, state_, init_, reset_, settle_)                  \
-	DEVICE_REGISTER_(ident, .name = (name_), .help = (help_), .bus = "System",                 \
-			 .size = sizeof(type), .props = (props_), .state = (state_),               \
+#define DEVICE(ident, type, name_, help_, props_, state_, init_, reset_, settle_)    \
+	DEVICE_REGISTER_(ident, .name = (name_), .help = (help_), .bus = "System",   \
+			 .size = sizeof(type), .props = (props_), .state = (state_), \
 			 .init = (init_), .reset = (reset_), .settle = (settle_), .hidden = true)
 /* Registers any class: DEVICE_CLASS(e1000, .name = "e1000", .bus = "PCI", ...). */
 #define DEVICE_CLASS(ident, ...) DEVICE_REGISTER_(ident, __VA_ARGS__)
@@ -156,12 +163,12 @@ struct device *device_new_named(const char *name);
 /* Sets a property from text, checking its range. */
 struct error *device_set(struct device *dev, const char *prop, const char *value) NODISCARD;
 /* -global DRIVER.PROP=VALUE: devices of the class that are made from now on start with it. */
-struct error *device_add_global(const char *driver, const char *prop,
-				const char *value) NODISCARD;
+struct error *device_add_global(const char *driver, const char *prop, const char *value) NODISCARD;
 /* Typed setters for boards; a wrong name or kind aborts. */
 void device_set_u64(struct device *dev, const char *prop, uint64_t value);
 void device_set_str(struct device *dev, const char *prop, const char *value);
-void device_set_ptr(struct device *dev, const char *prop, void *value); /* CHR, DRIVE, NETDEV, PTR */
+void device_set_ptr(struct device *dev, const char *prop,
+		    void *value); /* CHR, DRIVE, NETDEV, PTR */
 /* Finds where a property lives, NULL if there is none. */
 void *device_prop(struct device *dev, const char *prop, enum prop_kind kind);
 /* Calls init and joins the device to resets and saved states. On error the device is freed. */

@@ -22,7 +22,7 @@ struct display_surface {
 /* The text cells of a text mode, for the curses display: NULL cells in graphics modes. */
 struct display_text {
 	unsigned int columns, rows;
-	const uint16_t *cells; /* character | attribute << 8 */
+	const uint16_t *cells;	/* character | attribute << 8 */
 	int cursor_x, cursor_y; /* -1: hidden */
 };
 

@@ -25,15 +25,15 @@ struct machine_class {
 	const char *targets;	 /* executables that have it: "i386 x86_64" */
 	const char *default_for; /* targets whose default it is, or NULL */
 	const struct cpu_class *cpu_class;
-	const char *default_cpu;	 /* model text */
-	const char *default_cpu_64;	 /* on x86_64/64-bit targets, NULL: the same */
+	const char *default_cpu;    /* model text */
+	const char *default_cpu_64; /* on x86_64/64-bit targets, NULL: the same */
 	unsigned int max_cpus;
-	uint64_t default_ram, max_ram;	 /* bytes */
-	const char *default_nic;	 /* -net nic without model, NULL: the board has no default */
-	const char *default_vga;	 /* "std", "cirrus", "none" */
-	const char *default_boot;	 /* "cad" */
-	const char *drive_interface;	 /* if= default: "ide", "scsi", "sd" ... */
-	bool no_floppy, no_cdrom;	 /* no default empty ones */
+	uint64_t default_ram, max_ram; /* bytes */
+	const char *default_nic;       /* -net nic without model, NULL: the board has no default */
+	const char *default_vga;       /* "std", "cirrus", "none" */
+	const char *default_boot;      /* "cad" */
+	const char *drive_interface;   /* if= default: "ide", "scsi", "sd" ... */
+	bool no_floppy, no_cdrom;      /* no default empty ones */
 	struct error *(*init)(struct machine *m);
 };
 
@@ -55,24 +55,24 @@ struct machine {
 	uint64_t ram_size;
 	unsigned int cpus, max_cpus, cores, threads, sockets;
 	char *kernel, *initrd, *append, *dtb;
-	char *firmware; /* -bios */
+	char *firmware;	  /* -bios */
 	char *boot_order; /* "cad" */
 	char *boot_once;  /* order of the first boot only, or NULL */
 	bool boot_menu;
-	GPtrArray *option_roms; /* char * */
+	GPtrArray *option_roms;		 /* char * */
 	GPtrArray *acpi_tables, *smbios; /* char *: option texts */
-	GPtrArray *fw_cfg; /* char *: option texts */
+	GPtrArray *fw_cfg;		 /* char *: option texts */
 	struct chardev *serial[MAX_SERIALS], *parallel[MAX_PARALLELS];
 	unsigned int serial_count, parallel_count;
-	GPtrArray *nics; /* struct nic_config * */
+	GPtrArray *nics;    /* struct nic_config * */
 	GPtrArray *devices; /* char *: -device option texts, created after the board's init */
 	GPtrArray *soundhw; /* char * */
 	bool usb;
 	GPtrArray *usb_devices; /* char * */
-	char *vga; /* "std", "cirrus", "none" ... */
+	char *vga;		/* "std", "cirrus", "none" ... */
 	bool nographic, no_acpi, no_hpet, rtc_td_hack, no_fd_bootchk, win2k_hack, semihosting;
 	bool rtc_localtime;
-	GPtrArray *numa; /* char * */
+	GPtrArray *numa;     /* char * */
 	GPtrArray *prom_env; /* char * */
 	GHashTable *options; /* -machine key=val: char * to char * */
 	/* built by the board */
@@ -83,9 +83,9 @@ struct machine {
 	struct bus *isa;
 };
 
-#define MACHINE(ident, ...)                                                                        \
-	static const struct machine_class ident##_machine = {__VA_ARGS__};                         \
-	static const struct machine_class *const ident##_machine_entry                             \
+#define MACHINE(ident, ...)                                                \
+	static const struct machine_class ident##_machine = {__VA_ARGS__}; \
+	static const struct machine_class *const ident##_machine_entry     \
 		__attribute__((used, section("ratite_machines"))) = &ident##_machine
 
 unsigned int machine_class_count(void);

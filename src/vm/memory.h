@@ -47,9 +47,9 @@ enum region_kind { REGION_CONTAINER, REGION_RAM, REGION_ROM, REGION_IO, REGION_A
 struct region {
 	const char *name; /* borrowed: shown by "info mtree" and in logs */
 	enum region_kind kind;
-	bool enabled;	    /* region_set_enabled() */
-	bool readonly;	    /* REGION_ALIAS of RAM: writes are dropped */
-	uint64_t size;	    /* bytes; a whole 64-bit space is UINT64_MAX */
+	bool enabled;  /* region_set_enabled() */
+	bool readonly; /* REGION_ALIAS of RAM: writes are dropped */
+	uint64_t size; /* bytes; a whole 64-bit space is UINT64_MAX */
 	/* placement in the parent */
 	struct region *parent;
 	uint64_t addr;
@@ -76,7 +76,8 @@ struct ram {
 	const char *name; /* identifies the block in saved states */
 	uint8_t *host;	  /* page aligned */
 	uint64_t size;	  /* multiple of 4096 */
-	uint64_t base;	  /* unique start in the space of all RAM ("ram address"); for dirty and code maps */
+	uint64_t base; /* unique start in the space of all RAM ("ram address"); for dirty and code
+			  maps */
 	/* one byte a 4 KiB page: RAM_DIRTY_*, set by every write (also DMA); atomics, relaxed */
 	uint8_t *dirty;
 	/* one bit a page: translated code is on it (see vm/code.h); owned by the execution core */

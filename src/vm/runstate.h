@@ -13,7 +13,11 @@ enum run_state {
 	RUN_SHUTDOWN, /* guest powered off, -no-shutdown */
 	RUN_IO_ERROR, /* werror=stop */
 	RUN_DEBUG,    /* gdb */
-	RUN_SAVE_VM, RUN_RESTORE_VM, RUN_INMIGRATE, RUN_POSTMIGRATE, RUN_INTERNAL_ERROR,
+	RUN_SAVE_VM,
+	RUN_RESTORE_VM,
+	RUN_INMIGRATE,
+	RUN_POSTMIGRATE,
+	RUN_INTERNAL_ERROR,
 };
 
 enum run_state run_state_get(void);
@@ -31,9 +35,9 @@ void run_state_listen(run_state_fn *fn, void *opaque);
 void machine_reset(void);
 
 /* Requests: any thread; carried out by the main thread soon. */
-void machine_request_reset(void);     /* -no-reboot turns it into shutdown */
-void machine_request_shutdown(void);  /* guest power off; -no-shutdown stops instead */
-void machine_request_powerdown(void); /* ACPI power button */
+void machine_request_reset(void);      /* -no-reboot turns it into shutdown */
+void machine_request_shutdown(void);   /* guest power off; -no-shutdown stops instead */
+void machine_request_powerdown(void);  /* ACPI power button */
 void machine_request_quit(int status); /* ends the program: monitor quit, isa-debug-exit, signals */
 int machine_exit_status(void);
 /* A request waits for the main thread: vCPUs stay out of guest code until it is done. */

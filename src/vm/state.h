@@ -24,7 +24,8 @@
 /* Appends the fields of `object` to `out`. */
 void state_save_fields(GByteArray *out, const struct field *fields, const void *object);
 /* Reads them back from exactly `in`; on error the object may be half written. */
-struct error *state_load_fields(struct bytes in, const struct field *fields, void *object) NODISCARD;
+struct error *state_load_fields(struct bytes in, const struct field *fields,
+				void *object) NODISCARD;
 /* Writes the fields as JSON text. */
 void state_dump_fields(FILE *out, const struct field *fields, const void *object, int indent);
 

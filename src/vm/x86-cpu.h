@@ -24,9 +24,9 @@ enum x86_line {
 struct x86_intc_ops {
 	/* The vector of the interrupt now accepted, or -1 (spurious: it went away). */
 	int (*acknowledge)(void *opaque);
-	uint64_t (*get_base)(void *opaque); /* MSR 1Bh; NULL ops: no local APIC */
+	uint64_t (*get_base)(void *opaque);		/* MSR 1Bh; NULL ops: no local APIC */
 	bool (*set_base)(void *opaque, uint64_t value); /* false: #GP */
-	uint8_t (*get_tpr)(void *opaque);   /* task priority, as CR8 shows it (0..15) */
+	uint8_t (*get_tpr)(void *opaque);		/* task priority, as CR8 shows it (0..15) */
 	void (*set_tpr)(void *opaque, uint8_t cr8);
 	bool (*read_msr)(void *opaque, uint32_t msr, uint64_t *value); /* x2APIC; may be NULL */
 	bool (*write_msr)(void *opaque, uint32_t msr, uint64_t value);

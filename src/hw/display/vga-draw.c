@@ -65,7 +65,7 @@ void vga_update_palette(struct vga *v)
 		uint32_t colour = 0;
 		for (unsigned int k = 0; k < 3; k++)
 			colour = colour << 8 |
-			         (wide ? c[k] : (uint8_t)((c[k] & 63) << 2 | (c[k] & 63) >> 4));
+				 (wide ? c[k] : (uint8_t)((c[k] & 63) << 2 | (c[k] & 63) >> 4));
 		v->palette[i] = colour;
 	}
 	v->palette_stale = false;
@@ -117,7 +117,7 @@ static inline uint64_t spread(uint8_t byte)
 static void dots_planar(const uint32_t *colours, uint32_t *out, uint32_t planes)
 {
 	uint64_t dots = spread((uint8_t)planes) | spread((uint8_t)(planes >> 8)) << 1 |
-	                spread((uint8_t)(planes >> 16)) << 2 | spread((uint8_t)(planes >> 24)) << 3;
+			spread((uint8_t)(planes >> 16)) << 2 | spread((uint8_t)(planes >> 24)) << 3;
 
 	for (unsigned int i = 0; i < 8; i++)
 		out[i] = colours[dots >> 8 * i & 15];
@@ -144,7 +144,7 @@ struct scan {
 	uint32_t colours[16]; /* by plane bits, after the colour plane enable */
 	unsigned int chars;   /* fetched a line */
 	unsigned int width;   /* dots shown, before doubling */
-	bool doubled;         /* half dot clock */
+	bool doubled;	      /* half dot clock */
 	unsigned int pan;     /* dots */
 };
 
@@ -209,7 +209,7 @@ static void damage_report(struct vga *v, const struct damage *d)
 {
 	if (d->first <= d->last)
 		display_damaged(v->display, 0, d->first, display_surface(v->display)->width,
-		                d->last - d->first + 1);
+				d->last - d->first + 1);
 }
 
 static void draw_graphics(struct vga *v, bool full)
@@ -251,7 +251,7 @@ static void draw_graphics(struct vga *v, bool full)
 }
 
 void vga_draw_planar(struct vga *v, unsigned int width, unsigned int height, unsigned int start,
-                     unsigned int pitch, bool full)
+		     unsigned int pitch, bool full)
 {
 	struct damage damage = {height, 0};
 	struct scan s;
@@ -265,7 +265,7 @@ void vga_draw_planar(struct vga *v, unsigned int width, unsigned int height, uns
 			continue;
 		for (unsigned int c = 0; c < width / 8; c++)
 			dots_planar(s.colours, v->line + 8 * c,
-			            load_le32(v->mem + (start + c) * UINT64_C(4)));
+				    load_le32(v->mem + (start + c) * UINT64_C(4)));
 		scan_put(&s, y, 0);
 		damage.first = MIN(damage.first, y);
 		damage.last = y;

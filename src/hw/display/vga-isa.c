@@ -36,12 +36,12 @@ static struct error *vga_isa_post_load(struct device *dev)
 }
 
 static const struct field state[] = {
-        F_STRUCT(struct vga_isa, vga, vga_fields),
-        FIELD_END,
+	F_STRUCT(struct vga_isa, vga, vga_fields),
+	FIELD_END,
 };
 
 static const struct prop props[] = {PROP_END};
 
 DEVICE_CLASS(vga_isa, .name = "isa-vga", .help = "standard VGA on the ISA bus", .bus = "ISA",
-             .size = sizeof(struct vga_isa), .props = props, .state = state, .init = vga_isa_init,
-             .reset = vga_isa_reset, .post_load = vga_isa_post_load);
+	     .size = sizeof(struct vga_isa), .props = props, .state = state, .init = vga_isa_init,
+	     .reset = vga_isa_reset, .post_load = vga_isa_post_load);

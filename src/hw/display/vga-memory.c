@@ -112,7 +112,7 @@ static uint8_t window_read_byte(struct vga *v, uint64_t address)
 		return 0xff;
 	if (vbe_active(v) && v->vbe[VBE_BPP] > 4)
 		return v->mem[(v->vbe[VBE_BANK] * UINT64_C(0x10000) + (address & 0xffff)) &
-		              (VGA_VRAM_SIZE - 1)];
+			      (VGA_VRAM_SIZE - 1)];
 	if (v->sr[4] & SR4_CHAIN4) {
 		plane = address & 3;
 		address >>= 2;
@@ -144,7 +144,7 @@ static void window_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 }
 
 const struct region_ops vga_window_ops = {
-        .read = window_read, .write = window_write, .min_size = 1, .max_size = 4};
+	.read = window_read, .write = window_write, .min_size = 1, .max_size = 4};
 
 /* Whether a byte access at A0000h is simply that byte of memory: chain 4 with the graphics
  * controller doing nothing to it, or a bank of a linear mode. */

@@ -49,14 +49,14 @@ static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned i
 	if (offset >= MMIO_VGA && offset < MMIO_VGA + 0x20) {
 		for (unsigned int i = 0; i < size && offset + i < MMIO_VGA + 0x20; i++)
 			vga_port_write(v, 0x3c0 + (unsigned int)(offset + i - MMIO_VGA),
-			               (uint8_t)(value >> 8 * i));
+				       (uint8_t)(value >> 8 * i));
 	} else if (offset >= MMIO_DISPI && offset < MMIO_DISPI + 2 * VBE_REGISTERS) {
 		vbe_write(v, (unsigned int)(offset - MMIO_DISPI) / 2, (uint16_t)value);
 	}
 }
 
 static const struct region_ops mmio_ops = {
-        .read = mmio_read, .write = mmio_write, .min_size = 1, .max_size = 4};
+	.read = mmio_read, .write = mmio_write, .min_size = 1, .max_size = 4};
 
 static struct error *vga_pci_init(struct device *dev)
 {
@@ -83,22 +83,22 @@ static struct error *vga_pci_post_load(struct device *dev)
 }
 
 static const struct field state[] = {
-        F_PCI(struct vga_pci, pci),
-        F_STRUCT(struct vga_pci, vga, vga_fields),
-        FIELD_END,
+	F_PCI(struct vga_pci, pci),
+	F_STRUCT(struct vga_pci, vga, vga_fields),
+	FIELD_END,
 };
 
 static const struct prop props[] = {PROP_END};
 
 static const struct pci_info info = {
-        .vendor = 0x1234,
-        .device = 0x1111,
-        .class_code = 0x0300,
-        .revision = 2, /* BAR 2 is there */
-        .rom = "vgabios-stdvga.bin",
+	.vendor = 0x1234,
+	.device = 0x1111,
+	.class_code = 0x0300,
+	.revision = 2, /* BAR 2 is there */
+	.rom = "vgabios-stdvga.bin",
 };
 
 DEVICE_CLASS(vga_pci, .name = "VGA", .help = "standard VGA with Bochs display interface",
-             .bus = "PCI", .size = sizeof(struct vga_pci), .props = props, .state = state,
-             .init = vga_pci_init, .reset = vga_pci_reset, .post_load = vga_pci_post_load,
-             .bus_info = &info, .bus_props = pci_props);
+	     .bus = "PCI", .size = sizeof(struct vga_pci), .props = props, .state = state,
+	     .init = vga_pci_init, .reset = vga_pci_reset, .post_load = vga_pci_post_load,
+	     .bus_info = &info, .bus_props = pci_props);

@@ -25,7 +25,7 @@ enum {
 struct text {
 	struct vga *v;
 	unsigned int columns, rows, width, height; /* of a cell */
-	unsigned int fonts[2];                     /* offsets in plane 2, by attribute bit 3 */
+	unsigned int fonts[2];			   /* offsets in plane 2, by attribute bit 3 */
 	uint32_t colours[16];
 	bool cursor_phase, blink_phase;
 	bool split_fonts;
@@ -111,7 +111,7 @@ static unsigned int glyph_line(const struct text *t, unsigned int cell, unsigned
 }
 
 static void draw_cell(const struct text *t, unsigned int column, unsigned int row,
-                      unsigned int cell)
+		      unsigned int cell)
 {
 	struct display_surface *s = display_surface(t->v->display);
 	unsigned int attribute = cell >> 8 & 0xff;
@@ -125,7 +125,7 @@ static void draw_cell(const struct text *t, unsigned int column, unsigned int ro
 		unsigned int y = row * t->height * tall + line;
 		unsigned int dots = glyph_line(t, cell, line / tall);
 		uint32_t *out =
-		        s->pixels + (size_t)y * s->stride + (size_t)column * t->width * wide;
+			s->pixels + (size_t)y * s->stride + (size_t)column * t->width * wide;
 		if (y >= s->height)
 			return;
 		for (unsigned int x = 0; x < t->width * wide; x++)
@@ -146,7 +146,7 @@ static void clear_rest(const struct text *t)
 static bool layout_changed(struct vga *v, const struct text *t)
 {
 	bool changed = v->columns != t->columns || v->rows != t->rows ||
-	               v->cell_width != t->width || v->cell_height != t->height;
+		       v->cell_width != t->width || v->cell_height != t->height;
 
 	v->columns = t->columns;
 	v->rows = t->rows;
@@ -173,10 +173,10 @@ void vga_draw_text(struct vga *v, bool full)
 			unsigned int i = row * t.columns + column;
 			unsigned int cell = cell_at(v, column, row);
 			bool blinks =
-			        cell & 0x8000 && v->ar[0x10] & AR10_BLINK && phase != v->phase;
+				cell & 0x8000 && v->ar[0x10] & AR10_BLINK && phase != v->phase;
 			if ((int)i == cursor && t.cursor_phase)
 				cell |= CURSOR_CELL | (v->cr[0x0a] & 0x1fu) << 17 |
-				        (v->cr[0x0b] & 0x1fu) << 22;
+					(v->cr[0x0b] & 0x1fu) << 22;
 			if (!full && !blinks && v->drawn[i] == cell)
 				continue;
 			v->drawn[i] = cell;
@@ -188,11 +188,11 @@ void vga_draw_text(struct vga *v, bool full)
 	v->phase = phase;
 	if (full)
 		display_damaged(v->display, 0, 0, display_surface(v->display)->width,
-		                display_surface(v->display)->height);
+				display_surface(v->display)->height);
 	else if (top <= bottom) {
 		unsigned int tall = t.height * (v->cr[9] & 0x80 ? 2 : 1);
 		display_damaged(v->display, 0, top * tall, display_surface(v->display)->width,
-		                (bottom - top + 1) * tall);
+				(bottom - top + 1) * tall);
 	}
 }
 
@@ -205,11 +205,11 @@ bool vga_get_text(struct vga *v, struct display_text *text)
 		v->cells[i] = (uint16_t)cell_at(v, i % t.columns, i / t.columns);
 	int cursor = cursor_cell(v, &t);
 	*text = (struct display_text){
-	        .columns = t.columns,
-	        .rows = t.rows,
-	        .cells = v->cells,
-	        .cursor_x = cursor < 0 ? -1 : cursor % (int)t.columns,
-	        .cursor_y = cursor < 0 ? -1 : cursor / (int)t.columns,
+		.columns = t.columns,
+		.rows = t.rows,
+		.cells = v->cells,
+		.cursor_x = cursor < 0 ? -1 : cursor % (int)t.columns,
+		.cursor_y = cursor < 0 ? -1 : cursor / (int)t.columns,
 	};
 	return t.rows > 0;
 }

@@ -63,14 +63,14 @@ static void enable_write(struct vga *v, uint16_t value)
 	if (value & VBE_ENABLED && !was_active) {
 		if (!mode_fits(v)) {
 			log_printf(LOG_GUEST_ERRORS, "vga: no mode %ux%ux%u\n", v->vbe[VBE_XRES],
-			           v->vbe[VBE_YRES], v->vbe[VBE_BPP]);
+				   v->vbe[VBE_YRES], v->vbe[VBE_BPP]);
 			value &= (uint16_t)~VBE_ENABLED;
 		} else {
 			set_virtual_width(v, v->vbe[VBE_XRES]);
 			v->vbe[VBE_X_OFFSET] = v->vbe[VBE_Y_OFFSET] = 0;
 			if (!(value & VBE_NOCLEARMEM)) {
 				uint64_t size = (uint64_t)memory_of_line(v, v->vbe[VBE_XRES]) *
-				                v->vbe[VBE_YRES];
+						v->vbe[VBE_YRES];
 				memset(v->mem, 0, size);
 				ram_written(v->vram.ram, 0, size);
 			}
@@ -79,7 +79,7 @@ static void enable_write(struct vga *v, uint16_t value)
 	if (!(value & VBE_ENABLED))
 		v->vbe[VBE_BANK] = 0;
 	v->vbe[VBE_ENABLE] =
-	        value & (VBE_ENABLED | VBE_GETCAPS | VBE_8BIT_DAC | VBE_LFB | VBE_NOCLEARMEM);
+		value & (VBE_ENABLED | VBE_GETCAPS | VBE_8BIT_DAC | VBE_LFB | VBE_NOCLEARMEM);
 	v->palette_stale = v->redraw = true;
 	vga_update_window(v);
 }
@@ -160,7 +160,7 @@ bool vbe_check(const struct vga *v)
 	return mode_fits(v) && v->vbe[VBE_VIRT_WIDTH] >= v->vbe[VBE_XRES] &&
 	       v->vbe[VBE_VIRT_WIDTH] % 8 == 0 &&
 	       (uint64_t)memory_of_line(v, v->vbe[VBE_VIRT_WIDTH]) * v->vbe[VBE_YRES] <=
-	               VGA_VRAM_SIZE;
+		       VGA_VRAM_SIZE;
 }
 
 static uint64_t dispi_read(void *opaque, uint64_t offset, unsigned int size)
@@ -180,11 +180,8 @@ static void dispi_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
 }
 
 /* The data port is 16 bits wide at an odd address. */
-const struct region_ops vga_dispi_ops = {.read = dispi_read,
-					 .write = dispi_write,
-					 .min_size = 1,
-					 .max_size = 2,
-					 .unaligned = true};
+const struct region_ops vga_dispi_ops = {
+	.read = dispi_read, .write = dispi_write, .min_size = 1, .max_size = 2, .unaligned = true};
 
 /* --- drawing --- */
 

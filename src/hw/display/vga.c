@@ -35,7 +35,7 @@ static uint8_t input_status_1(const struct vga *v)
 	uint64_t clock = dot_clock[(v->misc & MISC_CLOCK) >> 2] >> ((v->sr[1] & 8) ? 1 : 0);
 
 	uint64_t chars = mul_div_u64((uint64_t)clock_now(CLOCK_VIRTUAL), clock,
-	                             (uint64_t)NS_PER_S * char_dots);
+				     (uint64_t)NS_PER_S * char_dots);
 	unsigned int line = (unsigned int)(chars / line_chars % lines);
 	unsigned int column = (unsigned int)(chars % line_chars);
 	unsigned int retrace_lines = ((cr[0x11] & 0xfu) - retrace) & 0xf;
@@ -142,7 +142,7 @@ uint8_t vga_port_read(struct vga *v, unsigned int port)
 	case 0x3c0: return v->ar_data ? 0 : v->ar_index;
 	case 0x3c1: return v->ar[v->ar_index & 0x1f];
 	case 0x3c2: return 0x10; /* switch sense: a colour display answers */
-	case 0x3c3: return 1;    /* video subsystem enable */
+	case 0x3c3: return 1;	 /* video subsystem enable */
 	case 0x3c4: return v->sr_index;
 	case 0x3c5: return v->sr[v->sr_index & 7];
 	case 0x3c6: return v->pel_mask;
@@ -210,10 +210,10 @@ static const struct {
 		return vga_port_read(opaque, port_ranges[n].base + (unsigned int)offset); \
 	}                                                                                 \
 	static void port_write_##n(void *opaque, uint64_t offset, uint64_t value,         \
-	                           unsigned int size)                                     \
+				   unsigned int size)                                     \
 	{                                                                                 \
 		vga_port_write(opaque, port_ranges[n].base + (unsigned int)offset,        \
-		               (uint8_t)value);                                           \
+			       (uint8_t)value);                                           \
 	}
 #define PORT_OPS(n) {.read = port_read_##n, .write = port_write_##n, .min_size = 1, .max_size = 1}
 
@@ -223,7 +223,7 @@ PORT_ACCESS(2)
 PORT_ACCESS(3)
 PORT_ACCESS(4)
 static const struct region_ops port_ops[5] = {PORT_OPS(0), PORT_OPS(1), PORT_OPS(2), PORT_OPS(3),
-                                              PORT_OPS(4)};
+					      PORT_OPS(4)};
 
 struct error *vga_init(struct vga *v, const char *name)
 {
@@ -295,15 +295,15 @@ struct error *vga_post_load(struct vga *v)
 }
 
 const struct field vga_fields[] = {
-        F_U8(struct vga, misc),         F_U8(struct vga, feature),
-        F_U8(struct vga, sr_index),     F_ARRAY(struct vga, sr),
-        F_U8(struct vga, cr_index),     F_ARRAY(struct vga, cr),
-        F_U8(struct vga, gr_index),     F_ARRAY(struct vga, gr),
-        F_U8(struct vga, ar_index),     F_ARRAY(struct vga, ar),
-        F_BOOL(struct vga, ar_data),    F_U8(struct vga, pel_mask),
-        F_U8(struct vga, dac_state),    F_U8(struct vga, dac_write),
-        F_U8(struct vga, dac_read),     F_U8(struct vga, dac_component),
-        F_ARRAY(struct vga, dac_latch), F_ARRAY(struct vga, dac),
-        F_ARRAY(struct vga, latch),     F_U16(struct vga, vbe_index),
-        F_ARRAY(struct vga, vbe),       FIELD_END,
+	F_U8(struct vga, misc),		F_U8(struct vga, feature),
+	F_U8(struct vga, sr_index),	F_ARRAY(struct vga, sr),
+	F_U8(struct vga, cr_index),	F_ARRAY(struct vga, cr),
+	F_U8(struct vga, gr_index),	F_ARRAY(struct vga, gr),
+	F_U8(struct vga, ar_index),	F_ARRAY(struct vga, ar),
+	F_BOOL(struct vga, ar_data),	F_U8(struct vga, pel_mask),
+	F_U8(struct vga, dac_state),	F_U8(struct vga, dac_write),
+	F_U8(struct vga, dac_read),	F_U8(struct vga, dac_component),
+	F_ARRAY(struct vga, dac_latch), F_ARRAY(struct vga, dac),
+	F_ARRAY(struct vga, latch),	F_U16(struct vga, vbe_index),
+	F_ARRAY(struct vga, vbe),	FIELD_END,
 };

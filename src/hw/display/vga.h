@@ -51,7 +51,7 @@ struct vga {
 	uint8_t cr_index, cr[256]; /* CRT controller; 19h and above only hold what was written */
 	uint8_t gr_index, gr[16];  /* graphics controller */
 	uint8_t ar_index, ar[32];  /* attribute controller; the index holds PAS as bit 5 */
-	bool ar_data;              /* the flip-flop: the next write to 3C0h is data */
+	bool ar_data;		   /* the flip-flop: the next write to 3C0h is data */
 	/* DAC */
 	uint8_t pel_mask, dac_state;
 	uint8_t dac_write, dac_read, dac_component;
@@ -129,7 +129,7 @@ bool vga_dirty(const struct vga *v, uint64_t offset, uint64_t len);
 unsigned int vga_crtc_address(const struct vga *v, unsigned int counter, unsigned int row);
 unsigned int vga_display_lines(const struct vga *v);
 void vga_draw_planar(struct vga *v, unsigned int width, unsigned int height, unsigned int start,
-                     unsigned int pitch, bool full);
+		     unsigned int pitch, bool full);
 
 /* vga-text.c */
 void vga_draw_text(struct vga *v, bool full);

@@ -34,10 +34,10 @@ struct isa_dma_ops {
 	uint8_t (*mode)(void *opaque, unsigned int channel);
 };
 
-#define ISA_DEVICE(ident, type, name_, help_, props_, state_, init_, reset_, settle_)              \
-	DEVICE_CLASS(ident, .name = (name_), .help = (help_), .bus = "ISA",                        \
-		     .size = sizeof(type), .props = (props_), .state = (state_), .init = (init_),  \
-		     .reset = (reset_), .settle = (settle_))
+#define ISA_DEVICE(ident, type, name_, help_, props_, state_, init_, reset_, settle_)             \
+	DEVICE_CLASS(ident, .name = (name_), .help = (help_), .bus = "ISA", .size = sizeof(type), \
+		     .props = (props_), .state = (state_), .init = (init_), .reset = (reset_),    \
+		     .settle = (settle_))
 
 /* Bus of a device that isa_plug() is realizing or has realized. */
 struct isa_bus *isa_bus_of(struct device *dev);

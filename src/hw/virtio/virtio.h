@@ -23,10 +23,10 @@ enum {
 };
 
 /* Features that belong to the transport. */
-#define VIRTIO_F_ANY_LAYOUT	 (UINT64_C(1) << 27)
-#define VIRTIO_F_INDIRECT_DESC	 (UINT64_C(1) << 28)
-#define VIRTIO_F_EVENT_IDX	 (UINT64_C(1) << 29)
-#define VIRTIO_F_VERSION_1	 (UINT64_C(1) << 32)
+#define VIRTIO_F_ANY_LAYOUT    (UINT64_C(1) << 27)
+#define VIRTIO_F_INDIRECT_DESC (UINT64_C(1) << 28)
+#define VIRTIO_F_EVENT_IDX     (UINT64_C(1) << 29)
+#define VIRTIO_F_VERSION_1     (UINT64_C(1) << 32)
 
 struct virtio;
 

@@ -131,9 +131,9 @@ enum {
 };
 
 /*
- * MMU modes of the software TLB: bit 0 is User mode. Bit 1 says which of the last two values of DACR
- * the entries were made under: kernels that keep User mode's pages out of their own reach switch
- * between two with every system call, and need not lose the TLB by it.
+ * MMU modes of the software TLB: bit 0 is User mode. Bit 1 says which of the last two values of
+ * DACR the entries were made under: kernels that keep User mode's pages out of their own reach
+ * switch between two with every system call, and need not lose the TLB by it.
  */
 enum { MMU_PRIV, MMU_USER, MMU_DACR };
 
@@ -310,8 +310,8 @@ void arm_cp15_reset(struct arm_cpu *c);
 uint32_t arm_fpscr_get(const struct arm_cpu *c);
 void arm_fpscr_set(struct arm_cpu *c, uint32_t value);
 void arm_vfp_reset(struct arm_cpu *c);
-/* Conversions that NEON shares (vfp_helpers.c): fixed-point numbers of `width` bits, half precision by
- * FPSCR.AHP. */
+/* Conversions that NEON shares (vfp_helpers.c): fixed-point numbers of `width` bits, half precision
+ * by FPSCR.AHP. */
 int64_t arm_to_fixed(bool wide, uint64_t bits, unsigned int fraction, unsigned int width,
 		     bool is_unsigned, enum fp_round round, struct fp_status *st);
 uint64_t arm_from_fixed(bool wide, int64_t value, unsigned int fraction, struct fp_status *st);

@@ -36,8 +36,9 @@ enum arm_cc {
 
 #define FOR_EACH_CC(X)                                                                             \
 	X(eq, CC_EQ)                                                                               \
-	X(ne, CC_NE) X(cs, CC_CS) X(cc, CC_CC) X(mi, CC_MI) X(pl, CC_PL) X(vs, CC_VS) X(vc, CC_VC) \
-		X(hi, CC_HI) X(ls, CC_LS) X(ge, CC_GE) X(lt, CC_LT) X(gt, CC_GT) X(le, CC_LE)
+	X(ne, CC_NE)                                                                               \
+	X(cs, CC_CS) X(cc, CC_CC) X(mi, CC_MI) X(pl, CC_PL) X(vs, CC_VS) X(vc, CC_VC) X(hi, CC_HI) \
+		X(ls, CC_LS) X(ge, CC_GE) X(lt, CC_LT) X(gt, CC_GT) X(le, CC_LE)
 
 static ALWAYS_INLINE bool arm_cond(const struct arm_regs *r, enum arm_cc cc)
 {

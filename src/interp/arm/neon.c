@@ -248,7 +248,8 @@ void arm_h_neon(struct arm_cpu *c, const struct op *op)
 	struct neon_form f = neon_unpack(op->imm);
 	struct layout at = layout_of(&f);
 	struct lane l = {c, &f, 8u << at.d};
-	u64 *regs = c->r.d, *rd = regs + op->a, *rn = regs + op->b, *rm = regs + op->x, res[2] = {0};
+	u64 *regs = c->r.d, *rd = regs + op->a, *rn = regs + op->b, *rm = regs + op->x,
+	    res[2] = {0};
 	bool u = f.is_unsigned, pair = f.shape == SHAPE_PAIR;
 
 	for (unsigned int i = 0; i < at.lanes; i++) {

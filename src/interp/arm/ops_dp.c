@@ -3,9 +3,9 @@
 
 #define FOR_EACH_DP(X)                                                                            \
 	X(and, DP_AND)                                                                            \
-	X(eor, DP_EOR) X(sub, DP_SUB) X(rsb, DP_RSB) X(add, DP_ADD) X(adc, DP_ADC) X(sbc, DP_SBC) \
-		X(rsc, DP_RSC) X(orr, DP_ORR) X(mov, DP_MOV) X(bic, DP_BIC) X(mvn, DP_MVN)        \
-			X(orn, DP_ORN)
+	X(eor, DP_EOR)                                                                            \
+	X(sub, DP_SUB) X(rsb, DP_RSB) X(add, DP_ADD) X(adc, DP_ADC) X(sbc, DP_SBC) X(rsc, DP_RSC) \
+		X(orr, DP_ORR) X(mov, DP_MOV) X(bic, DP_BIC) X(mvn, DP_MVN) X(orn, DP_ORN)
 #define FOR_EACH_COMPARE(X) X(tst, DP_TST) X(teq, DP_TEQ) X(cmp, DP_CMP) X(cmn, DP_CMN)
 
 #define DP_SHIFT(name, kind, sname, shift)                                             \

@@ -18,10 +18,11 @@
 	}
 #define FOR_EACH_VFP(X)                                                                            \
 	X(vmla, VFP_MLA)                                                                           \
-	X(vmls, VFP_MLS) X(vnmls, VFP_NMLS) X(vnmla, VFP_NMLA) X(vmul, VFP_MUL) X(vnmul, VFP_NMUL) \
-		X(vadd, VFP_ADD) X(vsub, VFP_SUB) X(vdiv, VFP_DIV) X(vfma, VFP_FMA)                \
-			X(vfms, VFP_FMS) X(vfnma, VFP_FNMA) X(vfnms, VFP_FNMS) X(vmov, VFP_MOV)    \
-				X(vabs, VFP_ABS) X(vneg, VFP_NEG) X(vsqrt, VFP_SQRT)
+	X(vmls, VFP_MLS)                                                                           \
+	X(vnmls, VFP_NMLS) X(vnmla, VFP_NMLA) X(vmul, VFP_MUL) X(vnmul, VFP_NMUL) X(vadd, VFP_ADD) \
+		X(vsub, VFP_SUB) X(vdiv, VFP_DIV) X(vfma, VFP_FMA) X(vfms, VFP_FMS)                \
+			X(vfnma, VFP_FNMA) X(vfnms, VFP_FNMS) X(vmov, VFP_MOV) X(vabs, VFP_ABS)    \
+				X(vneg, VFP_NEG) X(vsqrt, VFP_SQRT)
 FOR_EACH_VFP(BINARY)
 
 #define COMPARE(name, F, get)                                                            \

@@ -36,10 +36,10 @@ struct x86_regs {
 	/* Lazy flags (flags.h): kind of the last operation, its result and second operand. */
 	uint64_t cc_dst, cc_src;
 	uint32_t cc_op, cc_carry; /* cc_carry: carry in of ADC, SBB */
-	uint32_t df; /* 0 or 1: EFLAGS.DF */
+	uint32_t df;		  /* 0 or 1: EFLAGS.DF */
 	/* x87: physical registers, MMX registers are their significands */
 	struct f80 st[8];
-	uint16_t fcw, fsw; /* fsw without TOP */
+	uint16_t fcw, fsw;  /* fsw without TOP */
 	uint8_t ftop, ftag; /* ftag: bit n set: physical register n is empty */
 	uint32_t mxcsr;
 	union x86_xmm xmm[18]; /* the last two are the temporaries of memory operands */
@@ -54,50 +54,117 @@ enum x86_seg_name { ES, CS, SS, DS, FS, GS, SEG_FLAT, SEG_LDT, SEG_TSS, SEG_COUN
  * A segment register with its cached descriptor. An access of `size` bytes at offset `off` is
  * allowed where off - lo <= span and off + size - 1 - lo <= span, with the span of its kind of
  * access and read_ok or write_ok is set. Anything else goes to x86_seg_fault(), which finds the
- * exception. In 64-bit mode every segment but FS and GS is used through SEG_FLAT, and those two have
- * lo 0 and span UINT64_MAX.
+ * exception. In 64-bit mode every segment but FS and GS is used through SEG_FLAT, and those two
+ * have lo 0 and span UINT64_MAX.
  */
 struct x86_seg {
 	uint64_t base;
 	uint32_t limit; /* in bytes, granularity applied */
 	uint32_t attr;	/* descriptor's second dword, bits 8-23 */
 	uint16_t selector;
-	bool usable;	/* false: null or never loaded */
+	bool usable; /* false: null or never loaded */
 	bool read_ok, write_ok;
 	uint64_t lo, span;
 };
 
 enum {
-	SEG_A = 1 << 8, SEG_W = 1 << 9, SEG_R = 1 << 9, SEG_E = 1 << 10, SEG_C = 1 << 10,
-	SEG_CODE = 1 << 11, SEG_S = 1 << 12, SEG_DPL_SHIFT = 13, SEG_P = 1 << 15,
-	SEG_AVL = 1 << 20, SEG_L = 1 << 21, SEG_DB = 1 << 22, SEG_G = 1 << 23,
+	SEG_A = 1 << 8,
+	SEG_W = 1 << 9,
+	SEG_R = 1 << 9,
+	SEG_E = 1 << 10,
+	SEG_C = 1 << 10,
+	SEG_CODE = 1 << 11,
+	SEG_S = 1 << 12,
+	SEG_DPL_SHIFT = 13,
+	SEG_P = 1 << 15,
+	SEG_AVL = 1 << 20,
+	SEG_L = 1 << 21,
+	SEG_DB = 1 << 22,
+	SEG_G = 1 << 23,
 };
 
 enum {
-	FLAG_CF = 1 << 0, FLAG_1 = 1 << 1, FLAG_PF = 1 << 2, FLAG_AF = 1 << 4, FLAG_ZF = 1 << 6,
-	FLAG_SF = 1 << 7, FLAG_TF = 1 << 8, FLAG_IF = 1 << 9, FLAG_DF = 1 << 10, FLAG_OF = 1 << 11,
-	FLAG_IOPL = 3 << 12, FLAG_NT = 1 << 14, FLAG_RF = 1 << 16, FLAG_VM = 1 << 17,
-	FLAG_AC = 1 << 18, FLAG_VIF = 1 << 19, FLAG_VIP = 1 << 20, FLAG_ID = 1 << 21,
+	FLAG_CF = 1 << 0,
+	FLAG_1 = 1 << 1,
+	FLAG_PF = 1 << 2,
+	FLAG_AF = 1 << 4,
+	FLAG_ZF = 1 << 6,
+	FLAG_SF = 1 << 7,
+	FLAG_TF = 1 << 8,
+	FLAG_IF = 1 << 9,
+	FLAG_DF = 1 << 10,
+	FLAG_OF = 1 << 11,
+	FLAG_IOPL = 3 << 12,
+	FLAG_NT = 1 << 14,
+	FLAG_RF = 1 << 16,
+	FLAG_VM = 1 << 17,
+	FLAG_AC = 1 << 18,
+	FLAG_VIF = 1 << 19,
+	FLAG_VIP = 1 << 20,
+	FLAG_ID = 1 << 21,
 };
 #define FLAGS_ARITH (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
 enum {
-	CR0_PE = 1 << 0, CR0_MP = 1 << 1, CR0_EM = 1 << 2, CR0_TS = 1 << 3, CR0_ET = 1 << 4,
-	CR0_NE = 1 << 5, CR0_WP = 1 << 16, CR0_AM = 1 << 18, CR0_NW = 1 << 29, CR0_CD = 1 << 30,
+	CR0_PE = 1 << 0,
+	CR0_MP = 1 << 1,
+	CR0_EM = 1 << 2,
+	CR0_TS = 1 << 3,
+	CR0_ET = 1 << 4,
+	CR0_NE = 1 << 5,
+	CR0_WP = 1 << 16,
+	CR0_AM = 1 << 18,
+	CR0_NW = 1 << 29,
+	CR0_CD = 1 << 30,
 };
 #define CR0_PG (UINT32_C(1) << 31)
 enum {
-	CR4_VME = 1 << 0, CR4_PVI = 1 << 1, CR4_TSD = 1 << 2, CR4_DE = 1 << 3, CR4_PSE = 1 << 4,
-	CR4_PAE = 1 << 5, CR4_MCE = 1 << 6, CR4_PGE = 1 << 7, CR4_PCE = 1 << 8,
-	CR4_OSFXSR = 1 << 9, CR4_OSXMMEXCPT = 1 << 10, CR4_UMIP = 1 << 11, CR4_FSGSBASE = 1 << 16,
-	CR4_PCIDE = 1 << 17, CR4_OSXSAVE = 1 << 18, CR4_SMEP = 1 << 20, CR4_SMAP = 1 << 21,
+	CR4_VME = 1 << 0,
+	CR4_PVI = 1 << 1,
+	CR4_TSD = 1 << 2,
+	CR4_DE = 1 << 3,
+	CR4_PSE = 1 << 4,
+	CR4_PAE = 1 << 5,
+	CR4_MCE = 1 << 6,
+	CR4_PGE = 1 << 7,
+	CR4_PCE = 1 << 8,
+	CR4_OSFXSR = 1 << 9,
+	CR4_OSXMMEXCPT = 1 << 10,
+	CR4_UMIP = 1 << 11,
+	CR4_FSGSBASE = 1 << 16,
+	CR4_PCIDE = 1 << 17,
+	CR4_OSXSAVE = 1 << 18,
+	CR4_SMEP = 1 << 20,
+	CR4_SMAP = 1 << 21,
 };
-enum { EFER_SCE = 1 << 0, EFER_LME = 1 << 8, EFER_LMA = 1 << 10, EFER_NXE = 1 << 11,
-       EFER_FFXSR = 1 << 14 };
+enum {
+	EFER_SCE = 1 << 0,
+	EFER_LME = 1 << 8,
+	EFER_LMA = 1 << 10,
+	EFER_NXE = 1 << 11,
+	EFER_FFXSR = 1 << 14
+};
 
 enum x86_vector {
-	EXC_DE, EXC_DB, EXC_NMI, EXC_BP, EXC_OF, EXC_BR, EXC_UD, EXC_NM, EXC_DF, EXC_CSO, EXC_TS,
-	EXC_NP, EXC_SS, EXC_GP, EXC_PF, EXC_MF = 16, EXC_AC, EXC_MC, EXC_XM,
+	EXC_DE,
+	EXC_DB,
+	EXC_NMI,
+	EXC_BP,
+	EXC_OF,
+	EXC_BR,
+	EXC_UD,
+	EXC_NM,
+	EXC_DF,
+	EXC_CSO,
+	EXC_TS,
+	EXC_NP,
+	EXC_SS,
+	EXC_GP,
+	EXC_PF,
+	EXC_MF = 16,
+	EXC_AC,
+	EXC_MC,
+	EXC_XM,
 };
 
 /* v->events */
@@ -107,10 +174,10 @@ enum {
 	X86_EVENT_SMI = 1 << 2,
 	X86_EVENT_INIT = 1 << 3,
 	X86_EVENT_SIPI = 1 << 4,
-	X86_EVENT_TRAP = 1 << 6,    /* a debug trap (dr6_pending) is due before the next one */
+	X86_EVENT_TRAP = 1 << 6,      /* a debug trap (dr6_pending) is due before the next one */
 	X86_EVENT_WAIT_SIPI = 1 << 7, /* stopped after INIT */
-	X86_EVENT_STEP = 1 << 8,    /* MODE_TF, MODE_BP or MODE_WATCH: instruction by instruction */
-	X86_EVENT_MCE = 1 << 10,    /* machine check line */
+	X86_EVENT_STEP = 1 << 8, /* MODE_TF, MODE_BP or MODE_WATCH: instruction by instruction */
+	X86_EVENT_MCE = 1 << 10, /* machine check line */
 };
 
 /*
@@ -133,7 +200,7 @@ enum {
 	MODE_SSE_OFF = 1 << 13, /* CR4.OSFXSR clear, CR0.EM or CR0.TS */
 	MODE_AC = 1 << 14,	/* CR0.AM, EFLAGS.AC and CPL 3: alignment is checked */
 	MODE_SMM = 1 << 15,
-	MODE_WATCH = 1 << 16,	/* a data breakpoint is enabled in DR7 */
+	MODE_WATCH = 1 << 16, /* a data breakpoint is enabled in DR7 */
 };
 
 /* MMU modes of the software TLB. */
@@ -143,7 +210,12 @@ struct x86_model;
 
 /* CPUID words that -cpu's feature flags name. */
 enum x86_feature_word {
-	FEAT_1_EDX, FEAT_1_ECX, FEAT_8000_0001_EDX, FEAT_8000_0001_ECX, FEAT_7_0_EBX, FEAT_WORDS
+	FEAT_1_EDX,
+	FEAT_1_ECX,
+	FEAT_8000_0001_EDX,
+	FEAT_8000_0001_ECX,
+	FEAT_7_0_EBX,
+	FEAT_WORDS
 };
 
 #define INHIBIT_NONE UINT64_MAX
@@ -154,7 +226,10 @@ struct x86_cpu {
 	/* EFLAGS without the arithmetic flags and DF, bit 1 set; whole by x86_flags_get() */
 	uint32_t eflags;
 	struct x86_seg seg[SEG_COUNT];
-	struct { uint64_t base; uint32_t limit; } gdt, idt;
+	struct {
+		uint64_t base;
+		uint32_t limit;
+	} gdt, idt;
 	uint64_t cr0, cr2, cr3, cr4, efer, dr[8];
 	uint64_t xcr0;
 	uint64_t pdpte[4]; /* PAE paging outside long mode: loaded with CR3 */
@@ -169,29 +244,31 @@ struct x86_cpu {
 	uint8_t exc_vector;
 	uint32_t exc_error;
 	bool exc_has_error;
-	bool exc_software;   /* INT n, INT3, INTO: return address is the next instruction */
-	uint64_t exc_next;   /* ... this one */
-	bool delivering;     /* for double faults: exc_first is being delivered */
+	bool exc_software; /* INT n, INT3, INTO: return address is the next instruction */
+	uint64_t exc_next; /* ... this one */
+	bool delivering;   /* for double faults: exc_first is being delivered */
 	uint8_t exc_first;
-	bool exc_double;     /* a double fault is being delivered */
-	/* After STI, MOV SS, POP SS: the instruction at this pc runs before interrupts are taken (after
-	 * those of SS, before debug traps and NMI too). INHIBIT_NONE: nothing is held back. */
+	bool exc_double; /* a double fault is being delivered */
+	/* After STI, MOV SS, POP SS: the instruction at this pc runs before interrupts are taken
+	 * (after those of SS, before debug traps and NMI too). INHIBIT_NONE: nothing is held back.
+	 */
 	uint64_t inhibit_pc;
 	bool inhibit_ss;
-	bool ext_event;	     /* what is delivered came from outside or is an exception: EXT is set */
-	bool hlt;	     /* an interrupt will find it in HLT; v.cpu.halted is clear by then */
-	bool shutdown;	     /* after a triple fault: only INIT, SMI and NMI get it out */
+	bool ext_event; /* what is delivered came from outside or is an exception: EXT is set */
+	bool hlt;	/* an interrupt will find it in HLT; v.cpu.halted is clear by then */
+	bool shutdown;	/* after a triple fault: only INIT, SMI and NMI get it out */
 	bool nmi_blocked, smm, bsp, sipi_ready;
 	uint8_t sipi_vector;
 	bool a20;
 	uint64_t a20_mask; /* physical addresses are masked with it */
 	uint64_t dr6_pending;
 	uint32_t smbase;
-	bool smi_blocked_nmi;			/* what nmi_blocked was before the SMI */
-	struct address_space *normal_memory;	/* v.cpu.memory outside of SMM */
-	uint64_t phys_mask; /* physical address width */
+	bool smi_blocked_nmi;		     /* what nmi_blocked was before the SMI */
+	struct address_space *normal_memory; /* v.cpu.memory outside of SMM */
+	uint64_t phys_mask;		     /* physical address width */
 	/* MSRs */
-	uint64_t star, lstar, cstar, sfmask, kernel_gs_base, sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t star, lstar, cstar, sfmask, kernel_gs_base, sysenter_cs, sysenter_esp,
+		sysenter_eip;
 	uint64_t tsc_offset, tsc_aux, pat, misc_enable, apic_base;
 	uint64_t mtrr_def, mtrr_phys[16], mtrr_fixed[11], mcg_status, mcg_ctl, mce_banks[40];
 	/* model */

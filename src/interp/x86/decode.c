@@ -180,8 +180,9 @@ static void emit_raise(struct x86_insn *i, enum x86_vector vector, bool has_erro
 
 void emit_exception(struct x86_insn *i, enum x86_vector vector)
 {
-	emit_raise(i, vector, vector == EXC_GP || vector == EXC_SS || vector == EXC_NP ||
-				      vector == EXC_TS || vector == EXC_AC);
+	emit_raise(i, vector,
+		   vector == EXC_GP || vector == EXC_SS || vector == EXC_NP || vector == EXC_TS ||
+			   vector == EXC_AC);
 }
 
 /* --- ModRM --- */
@@ -402,8 +403,9 @@ static bool hole_has_modrm(const struct x86_insn *i)
 		return op == 0x82;
 	if (i->map != 1)
 		return true;
-	return (op >= 0x10 && op < 0x18) || (op >= 0x28 && op < 0x30) || (op >= 0x50 && op < 0x77) ||
-	       (op >= 0x78 && op < 0x80) || (op >= 0xc2 && op < 0xc7) || op >= 0xd0;
+	return (op >= 0x10 && op < 0x18) || (op >= 0x28 && op < 0x30) ||
+	       (op >= 0x50 && op < 0x77) || (op >= 0x78 && op < 0x80) ||
+	       (op >= 0xc2 && op < 0xc7) || op >= 0xd0;
 }
 
 static bool beyond_cs_limit(const struct x86_insn *i, u64 pc)

@@ -19,28 +19,28 @@ struct x86_insn {
 	struct op_info before_info;
 	struct x86_cpu *c;
 	struct block_builder *b;
-	u32 mode;	     /* of the block */
-	unsigned int pos;    /* next byte, from the block's pc */
-	u8 opsize, asize;    /* log2 of bytes: 1, 2 or 3 */
-	u8 rep;		     /* 0, 0xf2 or 0xf3: the last such prefix */
+	u32 mode;		  /* of the block */
+	unsigned int pos;	  /* next byte, from the block's pc */
+	u8 opsize, asize;	  /* log2 of bytes: 1, 2 or 3 */
+	u8 rep;			  /* 0, 0xf2 or 0xf3: the last such prefix */
 	bool lock, opsize_prefix; /* LOCK, 66h */
-	u8 rex;		     /* 0 or 0x40..0x4f */
-	s8 seg;		     /* override or -1 */
-	u8 map;		     /* 0 one-byte, 1 0Fh, 2 0F38h, 3 0F3Ah */
+	u8 rex;			  /* 0 or 0x40..0x4f */
+	s8 seg;			  /* override or -1 */
+	u8 map;			  /* 0 one-byte, 1 0Fh, 2 0F38h, 3 0F3Ah */
 	u8 opcode, modrm;
-	bool is_mem;	     /* ModRM names memory */
-	u8 reg, rm;	     /* register numbers with REX bits, 0..15 */
+	bool is_mem; /* ModRM names memory */
+	u8 reg, rm;  /* register numbers with REX bits, 0..15 */
 	/* memory operand */
 	u8 base, index, scale; /* byte offsets into x86_regs */
 	s32 disp;
-	u8 mem_seg;	     /* enum x86_seg_name, by override or default */
-	bool mem_ss;	     /* ... is SS, by its base: faults are #SS also in 64-bit mode */
+	u8 mem_seg;  /* enum x86_seg_name, by override or default */
+	bool mem_ss; /* ... is SS, by its base: faults are #SS also in 64-bit mode */
 	enum x86_ea_kind kind;
-	u64 absolute;	     /* address of MOV A0h-A3h; displacement of a RIP-relative operand */
-	bool is_absolute;    /* the operand is that address, with no registers */
-	bool rip_relative;   /* ... and counts from the next instruction */
+	u64 absolute;	   /* address of MOV A0h-A3h; displacement of a RIP-relative operand */
+	bool is_absolute;  /* the operand is that address, with no registers */
+	bool rip_relative; /* ... and counts from the next instruction */
 	u64 imm;
-	bool end;	     /* the block ends after this instruction */
+	bool end; /* the block ends after this instruction */
 };
 
 typedef void x86_emit_fn(struct x86_insn *i);
@@ -58,8 +58,8 @@ u64 insn_next_pc(const struct x86_insn *i);
 
 /* Appends an op of this instruction. */
 struct op *emit(struct x86_insn *i, handler_fn *fn);
-/* With the memory operand's fields filled in; `fns` has a handler a kind, where a NULL one falls back
- * to sg. Marks it as one that may fault. Immediates must have been fetched. */
+/* With the memory operand's fields filled in; `fns` has a handler a kind, where a NULL one falls
+ * back to sg. Marks it as one that may fault. Immediates must have been fetched. */
 struct op *emit_mem(struct x86_insn *i, handler_fn *const fns[KIND_COUNT]);
 /* An op that calls a C helper, which may raise. The memory operand's fields are filled in if there
  * is one. Flags are all live before it. */

@@ -1,6 +1,6 @@
 /*
- * Emit functions of the stack, of control flow and of string instructions; fusing of arithmetic with
- * the branch after it. Opcode maps: Intel SDM volume 2, appendix A, tables A-2 and A-3.
+ * Emit functions of the stack, of control flow and of string instructions; fusing of arithmetic
+ * with the branch after it. Opcode maps: Intel SDM volume 2, appendix A, tables A-2 and A-3.
  */
 #include "interp/x86/emit_int.h"
 
@@ -312,7 +312,8 @@ void emit_group5(struct x86_insn *i)
 	}
 	case 4: {
 		u8 target = branch_operand(i, branch_size(i));
-		emit(i, i->mode & (MODE_64 | MODE_FLAT) ? x86_op_jmp_r : x86_op_jmp_r_sg)->a = target;
+		emit(i, i->mode & (MODE_64 | MODE_FLAT) ? x86_op_jmp_r : x86_op_jmp_r_sg)->a =
+			target;
 		emit_info(i)->leaves = true;
 		i->end = true;
 		break;
@@ -328,9 +329,10 @@ void emit_group5(struct x86_insn *i)
 
 void emit_string(struct x86_insn *i)
 {
-	static x86_helper *const helpers[8] = {x86_movs, x86_cmps, NULL,     x86_stos,
+	static x86_helper *const helpers[8] = {x86_movs, x86_cmps, NULL,    x86_stos,
 					       x86_lods, x86_scas, x86_ins, x86_outs};
-	unsigned int which = i->opcode >= 0xa4 ? (i->opcode >> 1 & 7) - 2u : 6u + (i->opcode >> 1 & 1);
+	unsigned int which =
+		i->opcode >= 0xa4 ? (i->opcode >> 1 & 7) - 2u : 6u + (i->opcode >> 1 & 1);
 	enum x86_rep rep = i->rep == 0xf3 ? REP_E : i->rep == 0xf2 ? REP_NE : REP_NONE;
 	unsigned int log2 = insn_size(i), seg = i->seg >= 0 ? (unsigned int)i->seg : DS;
 	bool is_io = which >= 6;
@@ -339,7 +341,8 @@ void emit_string(struct x86_insn *i)
 		log2 = 2;
 	if (i->mode & MODE_64 && seg != FS && seg != GS)
 		seg = SEG_FLAT;
-	/* Stores may hit the instruction itself, ports may change anything: it restarts by its pc. */
+	/* Stores may hit the instruction itself, ports may change anything: it restarts by its pc.
+	 */
 	struct op *op = emit_call(i, helpers[which & 7]);
 	op->b = STRING_B(log2, rep);
 	op->s = S_MAKE(0, seg, i->asize, i->mode & MODE_64);

@@ -23,9 +23,7 @@ static uint32_t af_of(const struct x86_regs *r, uint64_t msb)
 	case CC_ADC: return sum_flags(d - s - r->cc_carry, s, d, msb);
 	case CC_SUB: return difference_flags(d + s, s, d, msb);
 	case CC_SBB: return difference_flags(d + s + r->cc_carry, s, d, msb);
-	case CC_INC:
-		flags = (d & 0xf) == 0 ? FLAG_AF : 0;
-		return flags | (d == msb ? FLAG_OF : 0);
+	case CC_INC: flags = (d & 0xf) == 0 ? FLAG_AF : 0; return flags | (d == msb ? FLAG_OF : 0);
 	case CC_DEC:
 		flags = (d & 0xf) == 0xf ? FLAG_AF : 0;
 		return flags | (d == msb - 1 ? FLAG_OF : 0);

@@ -18,7 +18,17 @@
 #include "interp/x86/cpu.h"
 
 enum cc_kind {
-	CC_FLAGS, CC_ADD, CC_ADC, CC_SUB, CC_SBB, CC_LOGIC, CC_INC, CC_DEC, CC_SHL, CC_SHR, CC_MUL,
+	CC_FLAGS,
+	CC_ADD,
+	CC_ADC,
+	CC_SUB,
+	CC_SBB,
+	CC_LOGIC,
+	CC_INC,
+	CC_DEC,
+	CC_SHL,
+	CC_SHR,
+	CC_MUL,
 };
 
 #define CC_OP(kind, log2) ((uint32_t)(kind) << 2 | (log2))
@@ -58,12 +68,12 @@ static ALWAYS_INLINE bool x86_cf(const struct x86_regs *r)
 	}
 }
 
-/* Condition `cc` of Jcc, SETcc and CMOVcc (low 4 bits of the opcode); cheap where the last operation
- * was a compare or a test. */
+/* Condition `cc` of Jcc, SETcc and CMOVcc (low 4 bits of the opcode); cheap where the last
+ * operation was a compare or a test. */
 static ALWAYS_INLINE bool x86_cond(const struct x86_regs *r, unsigned int cc)
 {
-	static const uint32_t single[] = {FLAG_OF, FLAG_CF, FLAG_ZF, FLAG_CF | FLAG_ZF,
-					  FLAG_SF, FLAG_PF};
+	static const uint32_t single[] = {FLAG_OF,	     FLAG_CF, FLAG_ZF,
+					  FLAG_CF | FLAG_ZF, FLAG_SF, FLAG_PF};
 	unsigned int kind = CC_KIND(r->cc_op), shift = 64 - (8u << CC_LOG2(r->cc_op));
 	uint64_t a = (r->cc_dst + r->cc_src) << shift, b = r->cc_src << shift;
 	int64_t sign = (int64_t)(r->cc_dst << shift);

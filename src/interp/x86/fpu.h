@@ -18,9 +18,19 @@
 
 /* x87 status word. ES and B are kept in x86_regs.fsw, TOP is not. */
 enum {
-	FSW_IE = 1 << 0, FSW_DE = 1 << 1, FSW_ZE = 1 << 2, FSW_OE = 1 << 3, FSW_UE = 1 << 4,
-	FSW_PE = 1 << 5, FSW_SF = 1 << 6, FSW_ES = 1 << 7, FSW_C0 = 1 << 8, FSW_C1 = 1 << 9,
-	FSW_C2 = 1 << 10, FSW_C3 = 1 << 14, FSW_B = 1 << 15,
+	FSW_IE = 1 << 0,
+	FSW_DE = 1 << 1,
+	FSW_ZE = 1 << 2,
+	FSW_OE = 1 << 3,
+	FSW_UE = 1 << 4,
+	FSW_PE = 1 << 5,
+	FSW_SF = 1 << 6,
+	FSW_ES = 1 << 7,
+	FSW_C0 = 1 << 8,
+	FSW_C1 = 1 << 9,
+	FSW_C2 = 1 << 10,
+	FSW_C3 = 1 << 14,
+	FSW_B = 1 << 15,
 };
 #define FSW_CC	(FSW_C0 | FSW_C1 | FSW_C2 | FSW_C3)
 #define FSW_TOP (7 << 11)
@@ -35,11 +45,21 @@ enum {
 
 /* CPUID bits that select instructions here. */
 enum {
-	CPUID_1_EDX_CMOV = 15, CPUID_1_EDX_CLFSH = 19, CPUID_1_EDX_MMX = 23, CPUID_1_EDX_FXSR = 24, CPUID_1_EDX_SSE = 25,
+	CPUID_1_EDX_CMOV = 15,
+	CPUID_1_EDX_CLFSH = 19,
+	CPUID_1_EDX_MMX = 23,
+	CPUID_1_EDX_FXSR = 24,
+	CPUID_1_EDX_SSE = 25,
 	CPUID_1_EDX_SSE2 = 26,
-	CPUID_1_ECX_SSE3 = 0, CPUID_1_ECX_PCLMUL = 1, CPUID_1_ECX_SSSE3 = 9,
-	CPUID_1_ECX_SSE41 = 19, CPUID_1_ECX_SSE42 = 20, CPUID_1_ECX_AES = 25,
-	CPUID_AMD_EDX_MMXEXT = 22, CPUID_AMD_EDX_3DNOWEXT = 30, CPUID_AMD_EDX_3DNOW = 31,
+	CPUID_1_ECX_SSE3 = 0,
+	CPUID_1_ECX_PCLMUL = 1,
+	CPUID_1_ECX_SSSE3 = 9,
+	CPUID_1_ECX_SSE41 = 19,
+	CPUID_1_ECX_SSE42 = 20,
+	CPUID_1_ECX_AES = 25,
+	CPUID_AMD_EDX_MMXEXT = 22,
+	CPUID_AMD_EDX_3DNOWEXT = 30,
+	CPUID_AMD_EDX_3DNOW = 31,
 };
 
 /* --- MMX and XMM operands --- */
@@ -50,22 +70,22 @@ _Static_assert(offsetof(struct x86_regs, st) % 8 == 0 && sizeof(struct f80) == 1
 
 #define MM(index) (((u64 *)REGS)[index])
 /* Every instruction that writes an MMX register sets the exponent that shares the place. */
-#define MM_WRITE(index, value)                                                                     \
-	do {                                                                                       \
-		MM(index) = (value);                                                               \
-		((u16 *)REGS)[(index) * 4 + 4] = 0xffff;                                           \
+#define MM_WRITE(index, value)                           \
+	do {                                             \
+		MM(index) = (value);                     \
+		((u16 *)REGS)[(index) * 4 + 4] = 0xffff; \
 	} while (0)
 
 /*
  * In front of every MMX instruction but EMMS: pending x87 exceptions, then TOP becomes 0 and all
  * registers valid. One word holds all of it: fsw, ftop and ftag.
  */
-#define MMX_ENTER                                                                                  \
-	do {                                                                                       \
-		u32 state_;                                                                        \
-		__builtin_memcpy(&state_, &REGS->fsw, 4);                                          \
-		if (UNLIKELY(state_ & (0xffff0000 | FSW_ES)))                                      \
-			FPU_SLOW(x86_mmx_enter(CPU));                                              \
+#define MMX_ENTER                                             \
+	do {                                                  \
+		u32 state_;                                   \
+		__builtin_memcpy(&state_, &REGS->fsw, 4);     \
+		if (UNLIKELY(state_ & (0xffff0000 | FSW_ES))) \
+			FPU_SLOW(x86_mmx_enter(CPU));         \
 	} while (0)
 
 /* --- x87 --- */
@@ -80,28 +100,28 @@ _Static_assert(offsetof(struct x86_regs, st) % 8 == 0 && sizeof(struct f80) == 1
 #ifdef RATITE_BITCODE
 #define FPU_SLOW(call) return BODY_INTERPRET
 #else
-#define FPU_SLOW(call)                                                                             \
-	do {                                                                                       \
-		v->op = op;                                                                        \
-		v->budget = budget;                                                                \
-		if (call)                                                                          \
-			MUSTTAIL return op_dropped(v, op, budget);                                 \
+#define FPU_SLOW(call)                                             \
+	do {                                                       \
+		v->op = op;                                        \
+		v->budget = budget;                                \
+		if (call)                                          \
+			MUSTTAIL return op_dropped(v, op, budget); \
 	} while (0)
 #endif
 
 /* In front of every waiting x87 instruction. */
-#define X87_WAIT                                                                                   \
-	do {                                                                                       \
-		if (UNLIKELY(REGS->fsw & FSW_ES))                                                  \
-			FPU_SLOW(x87_pending(CPU));                                                \
+#define X87_WAIT                                    \
+	do {                                        \
+		if (UNLIKELY(REGS->fsw & FSW_ES))   \
+			FPU_SLOW(x87_pending(CPU)); \
 	} while (0)
 
 /* Notes the instruction for FSTENV: all but control instructions. */
-#define X87_NOTE                                                                                   \
-	do {                                                                                       \
-		CPU->fip = op->imm;                                                                \
-		CPU->fop = (u16)op->imm2;                                                          \
-		CPU->fcs = CPU->seg[CS].selector;                                                  \
+#define X87_NOTE                                  \
+	do {                                      \
+		CPU->fip = op->imm;               \
+		CPU->fop = (u16)op->imm2;         \
+		CPU->fcs = CPU->seg[CS].selector; \
 	} while (0)
 
 /* Pops `count` (0 or 1) registers, without a branch. */
@@ -115,8 +135,16 @@ static ALWAYS_INLINE void x87_drop(struct x86_regs *r, unsigned int count)
 enum x87_source { X87_REG, X87_F32, X87_F64, X87_I16, X87_I32 };
 enum x87_arith { X87_ADD, X87_MUL, X87_SUB, X87_SUBR, X87_DIV, X87_DIVR, X87_ARITH_COUNT };
 enum x87_compare { X87_COM, X87_UCOM, X87_COMI, X87_UCOMI };
-enum x87_store { X87_STORE_F32, X87_STORE_F64, X87_STORE_I16, X87_STORE_I32, X87_STORE_I64,
-		 X87_STORE_I16_TRUNC, X87_STORE_I32_TRUNC, X87_STORE_I64_TRUNC };
+enum x87_store {
+	X87_STORE_F32,
+	X87_STORE_F64,
+	X87_STORE_I16,
+	X87_STORE_I32,
+	X87_STORE_I64,
+	X87_STORE_I16_TRUNC,
+	X87_STORE_I32_TRUNC,
+	X87_STORE_I64_TRUNC
+};
 
 /* --- fpu.c --- */
 
@@ -155,16 +183,28 @@ void x87_arith_slow(struct x86_cpu *c, const struct op *op, enum x87_arith kind,
 void x87_compare_slow(struct x86_cpu *c, const struct op *op, enum x87_compare kind,
 		      enum x87_source source);
 void x87_push_slow(struct x86_cpu *c, const struct op *op, enum x87_source source);
-/* Converts ST(0) for a store into TMP0 and the new status word into fx_scratch[0]; false: nothing is to be
- * stored, and the instruction is done. */
+/* Converts ST(0) for a store into TMP0 and the new status word into fx_scratch[0]; false: nothing
+ * is to be stored, and the instruction is done. */
 bool x87_convert_slow(struct x86_cpu *c, const struct op *op, enum x87_store kind);
 /* FST ST(i) and FXCH with an empty register. */
 void x87_fst_slow(struct x86_cpu *c, const struct op *op);
 void x87_fxch_slow(struct x86_cpu *c, const struct op *op);
 /* FSQRT, FRNDINT and the functions that the host does not do in line. */
 enum x87_function {
-	X87_2XM1, X87_YL2X, X87_PTAN, X87_PATAN, X87_XTRACT, X87_PREM1, X87_PREM = 8, X87_YL2XP1,
-	X87_SQRT, X87_SINCOS_, X87_RNDINT, X87_SCALE, X87_SIN_, X87_COS_,
+	X87_2XM1,
+	X87_YL2X,
+	X87_PTAN,
+	X87_PATAN,
+	X87_XTRACT,
+	X87_PREM1,
+	X87_PREM = 8,
+	X87_YL2XP1,
+	X87_SQRT,
+	X87_SINCOS_,
+	X87_RNDINT,
+	X87_SCALE,
+	X87_SIN_,
+	X87_COS_,
 };
 void x87_function(struct x86_cpu *c, const struct op *op, enum x87_function which);
 

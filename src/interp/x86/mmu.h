@@ -5,11 +5,16 @@
 #include "interp/x86/system.h"
 
 enum {
-	PTE_P = 1 << 0, PTE_W = 1 << 1, PTE_U = 1 << 2, PTE_A = 1 << 5, PTE_D = 1 << 6,
-	PTE_PS = 1 << 7, PTE_G = 1 << 8,
+	PTE_P = 1 << 0,
+	PTE_W = 1 << 1,
+	PTE_U = 1 << 2,
+	PTE_A = 1 << 5,
+	PTE_D = 1 << 6,
+	PTE_PS = 1 << 7,
+	PTE_G = 1 << 8,
 };
-#define PTE_NX	   (UINT64_C(1) << 63)
-#define PTE_ADDR   UINT64_C(0x000ffffffffff000)
+#define PTE_NX	 (UINT64_C(1) << 63)
+#define PTE_ADDR UINT64_C(0x000ffffffffff000)
 
 /* Page-fault error code. */
 enum { PF_P = 1 << 0, PF_W = 1 << 1, PF_U = 1 << 2, PF_RSVD = 1 << 3, PF_I = 1 << 4 };

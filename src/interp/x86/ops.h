@@ -7,8 +7,8 @@
  * x the instructions of the block that a taken branch leaves behind, s whether it may be linked.
  *
  * Memory operands come in four kinds, chosen when the block is decoded: f64 (64-bit mode, no
- * segment base), f32 (flat 32-bit segments), abs (a flat constant) and sg (anything: segment base, limit and type checks,
- * 16-bit addresses). Rare ops have the sg form only.
+ * segment base), f32 (flat 32-bit segments), abs (a flat constant) and sg (anything: segment base,
+ * limit and type checks, 16-bit addresses). Rare ops have the sg form only.
  */
 #ifndef INTERP_X86_OPS_H
 #define INTERP_X86_OPS_H
@@ -28,8 +28,9 @@ typedef int64_t s64;
 #define CPU ((struct x86_cpu *)v)
 
 #ifdef RATITE_BITCODE
-#define OP(name)                                                                                   \
-	enum body_exit body_x86_##name(struct vcpu *v, struct x86_regs *regs, const struct op *op); \
+#define OP(name)                                                              \
+	enum body_exit body_x86_##name(struct vcpu *v, struct x86_regs *regs, \
+				       const struct op *op);                  \
 	enum body_exit body_x86_##name(struct vcpu *v, struct x86_regs *regs, const struct op *op)
 #define REGS	     regs
 #define NEXT	     return BODY_NEXT
@@ -38,37 +39,37 @@ typedef int64_t s64;
 #define BRANCH_TAKEN return BODY_BRANCH
 #define JUMP_TO(pc_) return (v->pc = (pc_), BODY_DONE)
 #else
-#define OP(name)                                                                                   \
-	handler_fn x86_op_##name;                                                                  \
+#define OP(name)                  \
+	handler_fn x86_op_##name; \
 	UNSANITIZED HANDLER void x86_op_##name(struct vcpu *v, const struct op *op, int64_t budget)
 #define REGS (&CPU->r)
 #define NEXT MUSTTAIL return op[1].fn(v, op + 1, budget)
 /* Something that may raise, or look at pc and budget: they are known from v->op. */
-#define SLOW(expr)                                                                                 \
-	do {                                                                                       \
-		v->op = op;                                                                        \
-		v->budget = budget;                                                                \
-		expr;                                                                              \
+#define SLOW(expr)                  \
+	do {                        \
+		v->op = op;         \
+		v->budget = budget; \
+		expr;               \
 	} while (0)
 /* Back to the loop; v->pc is set. */
 #define LEAVE MUSTTAIL return op_leave(v, op, budget)
 /* The op's branch to imm is taken; the rest of the block is not run. */
-#define BRANCH_TAKEN                                                                               \
-	do {                                                                                       \
-		const struct op *link_ = op->link;                                                 \
-		budget += op->x;                                                                   \
-		if (LIKELY(link_ != NULL))                                                         \
-			ENTER_BLOCK(link_);                                                        \
-		v->pc = op->imm;                                                                   \
-		if (op->s)                                                                         \
-			MUSTTAIL return op_jump_and_link(v, op, budget);                           \
-		MUSTTAIL return op_jump(v, op, budget);                                            \
+#define BRANCH_TAKEN                                                     \
+	do {                                                             \
+		const struct op *link_ = op->link;                       \
+		budget += op->x;                                         \
+		if (LIKELY(link_ != NULL))                               \
+			ENTER_BLOCK(link_);                              \
+		v->pc = op->imm;                                         \
+		if (op->s)                                               \
+			MUSTTAIL return op_jump_and_link(v, op, budget); \
+		MUSTTAIL return op_jump(v, op, budget);                  \
 	} while (0)
 /* An indirect branch, the last op of its block. */
-#define JUMP_TO(pc_)                                                                               \
-	do {                                                                                       \
-		v->pc = (pc_);                                                                     \
-		MUSTTAIL return op_jump(v, op, budget);                                            \
+#define JUMP_TO(pc_)                                    \
+	do {                                            \
+		v->pc = (pc_);                          \
+		MUSTTAIL return op_jump(v, op, budget); \
 	} while (0)
 #endif
 
@@ -97,11 +98,11 @@ static ALWAYS_INLINE void reg_write64(struct x86_regs *regs, unsigned int off, u
 
 /* --- addresses --- */
 
-#define S_SCALE(s)   ((s) & 3)
-#define S_SEG(s)     ((s) >> 2 & 7)
-#define S_ASIZE(s)   ((s) >> 5 & 3) /* log2 of bytes */
-#define S_LINEAR64   0x80
-#define S_MAKE(scale, seg, asize, linear64)                                                        \
+#define S_SCALE(s) ((s) & 3)
+#define S_SEG(s)   ((s) >> 2 & 7)
+#define S_ASIZE(s) ((s) >> 5 & 3) /* log2 of bytes */
+#define S_LINEAR64 0x80
+#define S_MAKE(scale, seg, asize, linear64) \
 	((u8)((scale) | (seg) << 2 | (asize) << 5 | ((linear64) ? S_LINEAR64 : 0)))
 
 /* Offset within the segment, not cut to the address size. */
@@ -123,15 +124,16 @@ static ALWAYS_INLINE bool seg_allows(const struct x86_seg *seg, u64 off, unsigne
 #define EA_f64(var, size, write) u64 var = EA_RAW
 #define EA_f32(var, size, write) u64 var = (u32)EA_RAW
 #define EA_abs(var, size, write) u64 var = op->imm2
-#define EA_sg(var, size, write)                                                                    \
-	u64 var = EA_RAW & ea_mask(S_ASIZE(op->s));                                                \
-	do {                                                                                       \
-		struct x86_seg *seg_ = &CPU->seg[S_SEG(op->s)];                                    \
-		if (UNLIKELY(!seg_allows(seg_, var, size, write)))                                 \
-			SLOW(x86_seg_fault(CPU, (enum x86_seg_name)S_SEG(op->s), var, size, write)); \
-		var += seg_->base;                                                                 \
-		if (!(op->s & S_LINEAR64))                                                         \
-			var = (u32)var;                                                            \
+#define EA_sg(var, size, write)                                                             \
+	u64 var = EA_RAW & ea_mask(S_ASIZE(op->s));                                         \
+	do {                                                                                \
+		struct x86_seg *seg_ = &CPU->seg[S_SEG(op->s)];                             \
+		if (UNLIKELY(!seg_allows(seg_, var, size, write)))                          \
+			SLOW(x86_seg_fault(CPU, (enum x86_seg_name)S_SEG(op->s), var, size, \
+					   write));                                         \
+		var += seg_->base;                                                          \
+		if (!(op->s & S_LINEAR64))                                                  \
+			var = (u32)var;                                                     \
 	} while (0)
 
 /* --- memory --- */
@@ -142,44 +144,44 @@ typedef u32 unaligned32 __attribute__((may_alias, aligned(1)));
 typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
 
 /* Loads `bits` at linear address `va` into a new variable. */
-#define LOAD(bits, var, va)                                                                        \
-	u##bits var;                                                                               \
-	do {                                                                                       \
-		u64 va_ = (va);                                                                    \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                               \
-		if (LIKELY(e_->read == tlb_tag(va_, bits / 8)))                                    \
-			var = *(const unaligned##bits *)(e_->addend + va_);                        \
-		else                                                                               \
-			SLOW(var = (u##bits)vcpu_load_slow(v, va_, bits / 8, v->mmu_mode));        \
+#define LOAD(bits, var, va)                                                                 \
+	u##bits var;                                                                        \
+	do {                                                                                \
+		u64 va_ = (va);                                                             \
+		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                        \
+		if (LIKELY(e_->read == tlb_tag(va_, bits / 8)))                             \
+			var = *(const unaligned##bits *)(e_->addend + va_);                 \
+		else                                                                        \
+			SLOW(var = (u##bits)vcpu_load_slow(v, va_, bits / 8, v->mmu_mode)); \
 	} while (0)
 
-#define STORE(bits, va, value)                                                                     \
-	do {                                                                                       \
-		u64 va_ = (va);                                                                    \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                               \
-		if (LIKELY(e_->write == tlb_tag(va_, bits / 8)))                                   \
-			*(unaligned##bits *)(e_->addend + va_) = (u##bits)(value);                 \
-		else                                                                               \
-			SLOW(vcpu_store_slow(v, va_, bits / 8, (u##bits)(value), v->mmu_mode));    \
+#define STORE(bits, va, value)                                                                  \
+	do {                                                                                    \
+		u64 va_ = (va);                                                                 \
+		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                            \
+		if (LIKELY(e_->write == tlb_tag(va_, bits / 8)))                                \
+			*(unaligned##bits *)(e_->addend + va_) = (u##bits)(value);              \
+		else                                                                            \
+			SLOW(vcpu_store_slow(v, va_, bits / 8, (u##bits)(value), v->mmu_mode)); \
 	} while (0)
 
 /*
  * Read-modify-write. RMW_LOAD declares `var` with the old value, having made sure that the store
  * cannot fault; RMW_STORE writes. Not atomic: LOCKed forms are x86_locked_*() (ops_lock.c).
  */
-#define RMW_LOAD(bits, var, va)                                                                    \
-	u##bits var;                                                                               \
-	u64 rmw_va = (va);                                                                         \
-	unaligned##bits *rmw_host = NULL;                                                          \
-	do {                                                                                       \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, rmw_va);                            \
-		if (LIKELY(e_->write == tlb_tag(rmw_va, bits / 8))) {                              \
-			rmw_host = (unaligned##bits *)(e_->addend + rmw_va);                       \
-			var = *rmw_host;                                                           \
-		} else {                                                                           \
-			SLOW(vcpu_probe_write(v, rmw_va, bits / 8, v->mmu_mode);                   \
-			     var = (u##bits)vcpu_load_slow(v, rmw_va, bits / 8, v->mmu_mode));     \
-		}                                                                                  \
+#define RMW_LOAD(bits, var, va)                                                                \
+	u##bits var;                                                                           \
+	u64 rmw_va = (va);                                                                     \
+	unaligned##bits *rmw_host = NULL;                                                      \
+	do {                                                                                   \
+		const struct tlb_entry *e_ = tlb_slot(&v->tlb, rmw_va);                        \
+		if (LIKELY(e_->write == tlb_tag(rmw_va, bits / 8))) {                          \
+			rmw_host = (unaligned##bits *)(e_->addend + rmw_va);                   \
+			var = *rmw_host;                                                       \
+		} else {                                                                       \
+			SLOW(vcpu_probe_write(v, rmw_va, bits / 8, v->mmu_mode);               \
+			     var = (u##bits)vcpu_load_slow(v, rmw_va, bits / 8, v->mmu_mode)); \
+		}                                                                              \
 	} while (0)
 
 #define RMW_STORE(bits, value)                                                                     \

@@ -1,16 +1,16 @@
 /*
  * Control flow and the stack: jumps, calls, returns, PUSH, POP, LOOP, and how blocks end.
  *
- * The stack is reached in three ways, chosen when a block is decoded: RSP in 64-bit mode, ESP with a
- * flat stack segment, and anything else (16-bit stacks, limits) with segment checks.
+ * The stack is reached in three ways, chosen when a block is decoded: RSP in 64-bit mode, ESP with
+ * a flat stack segment, and anything else (16-bit stacks, limits) with segment checks.
  */
 #include "interp/x86/flags.h"
 #include "interp/x86/ops_int.h"
 
 /* --- stack addresses --- */
 
-#define SP_f64 R(64, REG(RSP))
-#define SP_f32 R(32, REG(RSP))
+#define SP_f64			       R(64, REG(RSP))
+#define SP_f32			       R(32, REG(RSP))
 #define STACK_EA_f64(var, size, write) (void)0
 #define STACK_EA_f32(var, size, write) (var) = (u32)(var)
 
@@ -49,7 +49,8 @@ static NOINLINE void push_any(struct x86_cpu *c, unsigned int log2, u64 value)
 	u64 sp = (c->r.r[RSP] - size) & sp_mask(c);
 	u64 va = stack_linear(c, sp, size, true);
 
-	vcpu_store_slow(&c->v, va, size, log2 == 3 ? value : value & ((UINT64_C(1) << (8 * size)) - 1),
+	vcpu_store_slow(&c->v, va, size,
+			log2 == 3 ? value : value & ((UINT64_C(1) << (8 * size)) - 1),
 			c->v.mmu_mode);
 	sp_set(c, &c->r, sp);
 }
@@ -76,43 +77,43 @@ u64 x86_pop(struct x86_cpu *c, unsigned int log2)
 }
 
 /* PUSH_BODY(kind, value) and POP_BODY(kind, var): op->s is log2 of the size for the sg form. */
-#define PUSH_f64(value)                                                                            \
-	do {                                                                                       \
-		u64 push_ = (value), sp_ = R(64, REG(RSP)) - 8;                                    \
-		STORE(64, sp_, push_);                                                             \
-		W(64, REG(RSP), sp_);                                                              \
+#define PUSH_f64(value)                                         \
+	do {                                                    \
+		u64 push_ = (value), sp_ = R(64, REG(RSP)) - 8; \
+		STORE(64, sp_, push_);                          \
+		W(64, REG(RSP), sp_);                           \
 	} while (0)
-#define PUSH_f32(value)                                                                            \
-	do {                                                                                       \
-		u32 push_ = (u32)(value), sp_ = R(32, REG(RSP)) - 4;                               \
-		STORE(32, sp_, push_);                                                             \
-		W(32, REG(RSP), sp_);                                                              \
+#define PUSH_f32(value)                                              \
+	do {                                                         \
+		u32 push_ = (u32)(value), sp_ = R(32, REG(RSP)) - 4; \
+		STORE(32, sp_, push_);                               \
+		W(32, REG(RSP), sp_);                                \
 	} while (0)
 #define PUSH_sg(value) SLOW(push_any(CPU, op->s & 3, (value)))
 
-#define POP_f64(var)                                                                               \
-	LOAD(64, var, R(64, REG(RSP)));                                                            \
+#define POP_f64(var)                    \
+	LOAD(64, var, R(64, REG(RSP))); \
 	W(64, REG(RSP), R(64, REG(RSP)) + 8)
-#define POP_f32(var)                                                                               \
-	LOAD(32, var, R(32, REG(RSP)));                                                            \
+#define POP_f32(var)                    \
+	LOAD(32, var, R(32, REG(RSP))); \
 	W(32, REG(RSP), R(32, REG(RSP)) + 4)
-#define POP_sg(var)                                                                                \
-	u64 var;                                                                                   \
+#define POP_sg(var) \
+	u64 var;    \
 	SLOW(var = pop_any(CPU, op->s & 3))
 
 #define WRITE_f64(off, value) W(64, off, value)
 #define WRITE_f32(off, value) W(32, off, value)
-#define WRITE_sg(off, value)                                                                       \
-	do {                                                                                       \
-		u64 w_ = (value);                                                                  \
-		if ((op->s & 3) == 1)                                                              \
-			W(16, off, (u16)w_);                                                       \
-		else                                                                               \
-			W(64, off, w_);                                                            \
+#define WRITE_sg(off, value)                 \
+	do {                                 \
+		u64 w_ = (value);            \
+		if ((op->s & 3) == 1)        \
+			W(16, off, (u16)w_); \
+		else                         \
+			W(64, off, w_);      \
 	} while (0)
 
 /* Return address of a call: kept relative to the target, so that imm can be that. */
-#define RETURN_PC (op->imm + (u64)(s64)op->disp)
+#define RETURN_PC	(op->imm + (u64)(s64)op->disp)
 #define MASK_PC_f64(pc) (pc)
 #define MASK_PC_f32(pc) ((u32)(pc))
 #define MASK_PC_sg(pc)	((op->s & 3) == 1 ? (u16)(pc) : (op->s & 3) == 2 ? (u32)(pc) : (pc))
@@ -125,21 +126,21 @@ static NOINLINE void check_pc(struct x86_cpu *c, u64 pc)
 	if (!ok)
 		x86_raise_error(c, EXC_GP, 0);
 }
-#define CHECK_PC_f64(pc)                                                                           \
-	do {                                                                                       \
-		if (UNLIKELY((u64)((s64)(pc) >> 47) + 1 > 1))                                      \
-			SLOW(check_pc(CPU, (pc)));                                                 \
+#define CHECK_PC_f64(pc)                                      \
+	do {                                                  \
+		if (UNLIKELY((u64)((s64)(pc) >> 47) + 1 > 1)) \
+			SLOW(check_pc(CPU, (pc)));            \
 	} while (0)
 #define CHECK_PC_f32(pc) (void)0
 #define CHECK_PC_sg(pc)	 SLOW(check_pc(CPU, (pc)))
 
 /* CALL: the return address has been stored when a bad target is found. */
-#define CALL_f64(value, target)                                                                    \
-	do {                                                                                       \
-		u64 push_ = (value), sp_ = R(64, REG(RSP)) - 8;                                    \
-		STORE(64, sp_, push_);                                                             \
-		CHECK_PC_f64(target);                                                              \
-		W(64, REG(RSP), sp_);                                                              \
+#define CALL_f64(value, target)                                 \
+	do {                                                    \
+		u64 push_ = (value), sp_ = R(64, REG(RSP)) - 8; \
+		STORE(64, sp_, push_);                          \
+		CHECK_PC_f64(target);                           \
+		W(64, REG(RSP), sp_);                           \
 	} while (0)
 #define CALL_f32(value, target) PUSH_f32(value)
 #define CALL_sg(value, target)	SLOW(call_any(CPU, op->s & 3, (value), (target)))
@@ -156,15 +157,15 @@ static NOINLINE void call_any(struct x86_cpu *c, unsigned int log2, u64 value, u
 }
 
 /* RET: the stack pointer moves once the target is known to be good. */
-#define RET_f64(pc)                                                                                \
-	LOAD(64, pc, R(64, REG(RSP)));                                                             \
-	CHECK_PC_f64(pc);                                                                          \
+#define RET_f64(pc)                    \
+	LOAD(64, pc, R(64, REG(RSP))); \
+	CHECK_PC_f64(pc);              \
 	W(64, REG(RSP), R(64, REG(RSP)) + 8 + op->imm)
-#define RET_f32(pc)                                                                                \
-	LOAD(32, pc, R(32, REG(RSP)));                                                             \
+#define RET_f32(pc)                    \
+	LOAD(32, pc, R(32, REG(RSP))); \
 	W(32, REG(RSP), R(32, REG(RSP)) + 4 + (u32)op->imm)
-#define RET_sg(pc)                                                                                 \
-	u64 pc;                                                                                    \
+#define RET_sg(pc) \
+	u64 pc;    \
 	SLOW(pc = ret_any(CPU, op->s & 3, op->imm))
 
 static NOINLINE u64 ret_any(struct x86_cpu *c, unsigned int log2, u64 release)
@@ -178,48 +179,48 @@ static NOINLINE u64 ret_any(struct x86_cpu *c, unsigned int log2, u64 release)
 	return pc;
 }
 
-#define STACK_OPS(ea)                                                                              \
-	OP(push_r_##ea)                                                                            \
-	{                                                                                          \
-		PUSH_##ea(R(64, op->a));                                                           \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OP(push_i_##ea)                                                                            \
-	{                                                                                          \
-		PUSH_##ea(op->imm);                                                                \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OP(pop_r_##ea)                                                                             \
-	{                                                                                          \
-		POP_##ea(value);                                                                   \
-		WRITE_##ea(op->a, value);                                                          \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OP(ret_##ea)                                                                               \
-	{                                                                                          \
-		RET_##ea(pc);                                                                      \
-		JUMP_TO(pc);                                                                       \
-	}                                                                                          \
-	/* Indirect: `a` is the target, imm the return address. */                                 \
-	OP(call_r_##ea)                                                                            \
-	{                                                                                          \
-		u64 target = MASK_PC_##ea(R(64, op->a));                                           \
-		CALL_##ea(op->imm, target);                                                        \
-		JUMP_TO(target);                                                                   \
-	}                                                                                          \
-	OP(leave_##ea)                                                                             \
-	{                                                                                          \
-		LEAVE_##ea;                                                                        \
-		NEXT;                                                                              \
+#define STACK_OPS(ea)                                              \
+	OP(push_r_##ea)                                            \
+	{                                                          \
+		PUSH_##ea(R(64, op->a));                           \
+		NEXT;                                              \
+	}                                                          \
+	OP(push_i_##ea)                                            \
+	{                                                          \
+		PUSH_##ea(op->imm);                                \
+		NEXT;                                              \
+	}                                                          \
+	OP(pop_r_##ea)                                             \
+	{                                                          \
+		POP_##ea(value);                                   \
+		WRITE_##ea(op->a, value);                          \
+		NEXT;                                              \
+	}                                                          \
+	OP(ret_##ea)                                               \
+	{                                                          \
+		RET_##ea(pc);                                      \
+		JUMP_TO(pc);                                       \
+	}                                                          \
+	/* Indirect: `a` is the target, imm the return address. */ \
+	OP(call_r_##ea)                                            \
+	{                                                          \
+		u64 target = MASK_PC_##ea(R(64, op->a));           \
+		CALL_##ea(op->imm, target);                        \
+		JUMP_TO(target);                                   \
+	}                                                          \
+	OP(leave_##ea)                                             \
+	{                                                          \
+		LEAVE_##ea;                                        \
+		NEXT;                                              \
 	}
 
-#define LEAVE_f64                                                                                  \
-	LOAD(64, frame, R(64, REG(RBP)));                                                          \
-	W(64, REG(RSP), R(64, REG(RBP)) + 8);                                                      \
+#define LEAVE_f64                             \
+	LOAD(64, frame, R(64, REG(RBP)));     \
+	W(64, REG(RSP), R(64, REG(RBP)) + 8); \
 	W(64, REG(RBP), frame)
-#define LEAVE_f32                                                                                  \
-	LOAD(32, frame, R(32, REG(RBP)));                                                          \
-	W(32, REG(RSP), R(32, REG(RBP)) + 4);                                                      \
+#define LEAVE_f32                             \
+	LOAD(32, frame, R(32, REG(RBP)));     \
+	W(32, REG(RSP), R(32, REG(RBP)) + 4); \
 	W(32, REG(RBP), frame)
 #define LEAVE_sg SLOW(leave_any(CPU, op->s & 3))
 
@@ -259,8 +260,8 @@ OP(call_sg)
 }
 
 #ifndef RATITE_BITCODE
-#define STACK_TABLE(name)                                                                          \
-	handler_fn *const x86_##name[STACK_KINDS] = {x86_op_##name##_f64, x86_op_##name##_f32,     \
+#define STACK_TABLE(name)                                                                      \
+	handler_fn *const x86_##name[STACK_KINDS] = {x86_op_##name##_f64, x86_op_##name##_f32, \
 						     x86_op_##name##_sg};
 STACK_TABLE(push_r)
 STACK_TABLE(push_i)
@@ -298,18 +299,19 @@ OP(next_block)
 	BRANCH_TAKEN;
 }
 
-#define FOR_EACH_CC(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
-#define JCC(cc)                                                                                    \
-	OP(jcc_##cc)                                                                               \
-	{                                                                                          \
-		if (x86_cond(REGS, cc))                                                            \
-			BRANCH_TAKEN;                                                              \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OP(setcc_##cc)                                                                             \
-	{                                                                                          \
-		W(8, op->a, x86_cond(REGS, cc));                                                   \
-		NEXT;                                                                              \
+#define FOR_EACH_CC(X) \
+	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define JCC(cc)                                  \
+	OP(jcc_##cc)                             \
+	{                                        \
+		if (x86_cond(REGS, cc))          \
+			BRANCH_TAKEN;            \
+		NEXT;                            \
+	}                                        \
+	OP(setcc_##cc)                           \
+	{                                        \
+		W(8, op->a, x86_cond(REGS, cc)); \
+		NEXT;                            \
 	}
 FOR_EACH_CC(JCC)
 

@@ -8,11 +8,30 @@
 #include "interp/x86/decode.h"
 
 /* In the order of opcode bits 3-5. */
-enum alu_kind { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP, ALU_TEST,
-		ALU_KINDS };
+enum alu_kind {
+	ALU_ADD,
+	ALU_OR,
+	ALU_ADC,
+	ALU_SBB,
+	ALU_AND,
+	ALU_SUB,
+	ALU_XOR,
+	ALU_CMP,
+	ALU_TEST,
+	ALU_KINDS
+};
 /* In the order of ModRM's reg of C0-D3. */
-enum shift_kind { SHIFT_ROL, SHIFT_ROR, SHIFT_RCL, SHIFT_RCR, SHIFT_SHL, SHIFT_SHR, SHIFT_SAL,
-		  SHIFT_SAR, SHIFT_KINDS };
+enum shift_kind {
+	SHIFT_ROL,
+	SHIFT_ROR,
+	SHIFT_RCL,
+	SHIFT_RCR,
+	SHIFT_SHL,
+	SHIFT_SHR,
+	SHIFT_SAL,
+	SHIFT_SAR,
+	SHIFT_KINDS
+};
 enum unary_kind { UNARY_INC, UNARY_DEC, UNARY_NOT, UNARY_NEG, UNARY_KINDS };
 enum bit_kind { BIT_T, BIT_S, BIT_R, BIT_C, BIT_KINDS };
 
@@ -27,7 +46,8 @@ struct int_handlers {
 	handler_fn *mov_rr, *mov_ri, *mov_rm[KIND_COUNT], *mov_mr[KIND_COUNT], *mov_mi[KIND_COUNT];
 	handler_fn *xchg_rr, *xchg_mr; /* sg, atomic */
 	handler_fn *cmp_jcc_rr[16], *cmp_jcc_ri[16], *test_jcc_rr[16], *test_jcc_ri[16];
-	/* 32 and 64 bits: arithmetic and a branch on E, NE, S, NS; NULL where there is no such op */
+	/* 32 and 64 bits: arithmetic and a branch on E, NE, S, NS; NULL where there is no such op
+	 */
 	handler_fn *alu_jcc_rr[ALU_KINDS][4], *alu_jcc_ri[ALU_KINDS][4], *unary_jcc[UNARY_KINDS][4];
 	/* not for 8 bits */
 	handler_fn *movzx8_rr, *movzx8_rm[KIND_COUNT], *movsx8_rr, *movsx8_rm[KIND_COUNT];
@@ -54,9 +74,12 @@ static inline const struct int_handlers *x86_int(unsigned int log2)
 
 /* Control flow and stack (ops_flow.c). Stack forms: 64-bit, flat 32-bit, any. */
 enum stack_kind { STACK_64, STACK_F32, STACK_SG, STACK_KINDS };
-extern handler_fn *const x86_push_r[STACK_KINDS], *const x86_push_i[STACK_KINDS],
-	*const x86_pop_r[STACK_KINDS], *const x86_call[STACK_KINDS], *const x86_ret[STACK_KINDS],
-	*const x86_call_r[STACK_KINDS], *const x86_leave[STACK_KINDS];
+extern handler_fn *const x86_push_r[STACK_KINDS],
+	*const x86_push_i[STACK_KINDS],
+		*const x86_pop_r[STACK_KINDS],
+			*const x86_call[STACK_KINDS], *const x86_ret[STACK_KINDS],
+							      *const x86_call_r[STACK_KINDS],
+								      *const x86_leave[STACK_KINDS];
 extern handler_fn *const x86_jcc[16], *const x86_setcc[16], *const x86_loop[4];
 handler_fn x86_op_jmp, x86_op_jmp_r, x86_op_jmp_r_sg, x86_op_next_block, x86_op_call_helper,
 	x86_op_call_helper_jump, x86_op_leave_at, x86_op_raise, x86_op_nop;

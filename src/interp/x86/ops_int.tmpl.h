@@ -7,27 +7,27 @@
 #include "interp/x86/flags.h"
 #include "interp/x86/ops_int.h"
 
-#define PASTE_(a, b)  a##b
-#define PASTE(a, b)   PASTE_(a, b)
-#define SIZED(name)   PASTE(name, BITS)
-#define UINT	      PASTE(u, BITS)
-#define SINT	      PASTE(s, BITS)
-#define OPN(name)     OP_(SIZED(name))
-#define OP_(name)     OP(name)
-#define RX(off)	      R_(BITS, off)
-#define R_(bits, off) R(bits, off)
-#define WX(off, val)  W_(BITS, off, val)
-#define W_(bits, off, val) W(bits, off, val)
-#define LOADX(var, va)	    LOAD_(BITS, var, va)
-#define LOAD_(b, var, va)   LOAD(b, var, va)
-#define STOREX(va, val)	    STORE_(BITS, va, val)
-#define STORE_(b, va, val)  STORE(b, va, val)
-#define RMW_LOADX(var, va)  RMW_LOAD_(BITS, var, va)
+#define PASTE_(a, b)	      a##b
+#define PASTE(a, b)	      PASTE_(a, b)
+#define SIZED(name)	      PASTE(name, BITS)
+#define UINT		      PASTE(u, BITS)
+#define SINT		      PASTE(s, BITS)
+#define OPN(name)	      OP_(SIZED(name))
+#define OP_(name)	      OP(name)
+#define RX(off)		      R_(BITS, off)
+#define R_(bits, off)	      R(bits, off)
+#define WX(off, val)	      W_(BITS, off, val)
+#define W_(bits, off, val)    W(bits, off, val)
+#define LOADX(var, va)	      LOAD_(BITS, var, va)
+#define LOAD_(b, var, va)     LOAD(b, var, va)
+#define STOREX(va, val)	      STORE_(BITS, va, val)
+#define STORE_(b, va, val)    STORE(b, va, val)
+#define RMW_LOADX(var, va)    RMW_LOAD_(BITS, var, va)
 #define RMW_LOAD_(b, var, va) RMW_LOAD(b, var, va)
-#define RMW_STOREX(val)	    RMW_STORE_(BITS, val)
-#define RMW_STORE_(b, val)  RMW_STORE(b, val)
-#define SIZE		    (BITS / 8)
-#define MSB		    ((UINT)((UINT)1 << (BITS - 1)))
+#define RMW_STOREX(val)	      RMW_STORE_(BITS, val)
+#define RMW_STORE_(b, val)    RMW_STORE(b, val)
+#define SIZE		      (BITS / 8)
+#define MSB		      ((UINT)((UINT)1 << (BITS - 1)))
 
 /* Leaves the lazy flags of an operation. */
 static ALWAYS_INLINE void set_cc(struct x86_regs *regs, enum cc_kind kind, UINT dst, u64 src)
@@ -76,98 +76,100 @@ static ALWAYS_INLINE UINT alu(struct x86_regs *regs, enum alu_kind kind, UINT a,
 
 #define ALU_WRITES(kind) ((kind) != ALU_CMP && (kind) != ALU_TEST)
 
-#define ALU_FORMS(name, kind, fl)                                                                  \
-	OPN(name##_rr_##fl##_)                                                                     \
-	{                                                                                          \
-		UINT d = alu(REGS, kind, RX(op->a), RX(op->b), fl);                                \
-		if (ALU_WRITES(kind))                                                              \
-			WX(op->a, d);                                                              \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(name##_ri_##fl##_)                                                                     \
-	{                                                                                          \
-		UINT d = alu(REGS, kind, RX(op->a), (UINT)op->imm, fl);                            \
-		if (ALU_WRITES(kind))                                                              \
-			WX(op->a, d);                                                              \
-		NEXT;                                                                              \
-	}                                                                                          \
-	ALU_MEM(name, kind, fl, f64)                                                               \
-	ALU_MEM(name, kind, fl, f32)                                                               \
-	ALU_MEM(name, kind, fl, sg)                                                                \
+#define ALU_FORMS(name, kind, fl)                                       \
+	OPN(name##_rr_##fl##_)                                          \
+	{                                                               \
+		UINT d = alu(REGS, kind, RX(op->a), RX(op->b), fl);     \
+		if (ALU_WRITES(kind))                                   \
+			WX(op->a, d);                                   \
+		NEXT;                                                   \
+	}                                                               \
+	OPN(name##_ri_##fl##_)                                          \
+	{                                                               \
+		UINT d = alu(REGS, kind, RX(op->a), (UINT)op->imm, fl); \
+		if (ALU_WRITES(kind))                                   \
+			WX(op->a, d);                                   \
+		NEXT;                                                   \
+	}                                                               \
+	ALU_MEM(name, kind, fl, f64)                                    \
+	ALU_MEM(name, kind, fl, f32)                                    \
+	ALU_MEM(name, kind, fl, sg)                                     \
 	ALU_MEM(name, kind, fl, abs)
 
-#define ALU_MEM(name, kind, fl, ea)                                                                \
-	OPN(name##_rm_##fl##_##ea##_)                                                              \
-	{                                                                                          \
-		EA_##ea(va, SIZE, false);                                                          \
-		LOADX(m, va);                                                                      \
-		UINT d = alu(REGS, kind, RX(op->a), m, fl);                                        \
-		if (ALU_WRITES(kind))                                                              \
-			WX(op->a, d);                                                              \
-		NEXT;                                                                              \
-	}                                                                                          \
-	ALU_MEM_DST(name##_mr_, kind, fl, ea, RX(op->a))                                           \
+#define ALU_MEM(name, kind, fl, ea)                         \
+	OPN(name##_rm_##fl##_##ea##_)                       \
+	{                                                   \
+		EA_##ea(va, SIZE, false);                   \
+		LOADX(m, va);                               \
+		UINT d = alu(REGS, kind, RX(op->a), m, fl); \
+		if (ALU_WRITES(kind))                       \
+			WX(op->a, d);                       \
+		NEXT;                                       \
+	}                                                   \
+	ALU_MEM_DST(name##_mr_, kind, fl, ea, RX(op->a))    \
 	ALU_MEM_DST(name##_mi_, kind, fl, ea, (UINT)op->imm)
 
-#define ALU_MEM_DST(name, kind, fl, ea, operand)                                                   \
-	OPN(name##fl##_##ea##_)                                                                    \
-	{                                                                                          \
-		EA_##ea(va, SIZE, ALU_WRITES(kind));                                               \
-		if (!ALU_WRITES(kind)) {                                                           \
-			LOADX(only, va);                                                           \
-			alu(REGS, kind, only, operand, fl);                                        \
-			NEXT;                                                                      \
-		}                                                                                  \
-		RMW_LOADX(m, va);                                                                  \
-		UINT b = operand, d = alu(REGS, kind, m, b, false);                                \
-		RMW_STOREX(d);                                                                     \
-		if (fl)                                                                            \
-			alu(REGS, kind, m, b, true);                                               \
-		NEXT;                                                                              \
+#define ALU_MEM_DST(name, kind, fl, ea, operand)                    \
+	OPN(name##fl##_##ea##_)                                     \
+	{                                                           \
+		EA_##ea(va, SIZE, ALU_WRITES(kind));                \
+		if (!ALU_WRITES(kind)) {                            \
+			LOADX(only, va);                            \
+			alu(REGS, kind, only, operand, fl);         \
+			NEXT;                                       \
+		}                                                   \
+		RMW_LOADX(m, va);                                   \
+		UINT b = operand, d = alu(REGS, kind, m, b, false); \
+		RMW_STOREX(d);                                      \
+		if (fl)                                             \
+			alu(REGS, kind, m, b, true);                \
+		NEXT;                                               \
 	}
 
-#define FOR_EACH_ALU(X)                                                                            \
-	X(add, ALU_ADD) X(or, ALU_OR) X(adc, ALU_ADC) X(sbb, ALU_SBB) X(and, ALU_AND)              \
-	X(sub, ALU_SUB) X(xor, ALU_XOR) X(cmp, ALU_CMP) X(test, ALU_TEST)
+#define FOR_EACH_ALU(X)                                                               \
+	X(add, ALU_ADD)                                                               \
+	X(or, ALU_OR) X(adc, ALU_ADC) X(sbb, ALU_SBB) X(and, ALU_AND) X(sub, ALU_SUB) \
+		X(xor, ALU_XOR) X(cmp, ALU_CMP) X(test, ALU_TEST)
 #define ALU_BOTH(name, kind) ALU_FORMS(name, kind, 0) ALU_FORMS(name, kind, 1)
 FOR_EACH_ALU(ALU_BOTH)
 
 /* --- compare or test, and branch --- */
 
-#define CMP_JCC(cc)                                                                                \
-	OPN(cmp_jcc_rr_##cc##_)                                                                    \
-	{                                                                                          \
-		UINT a = RX(op->a), b = RX(op->b);                                                 \
-		set_cc(REGS, CC_SUB, a - b, b);                                                    \
-		if (x86_compare(cc, LOG2, a, b))                                                   \
-			BRANCH_TAKEN;                                                              \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(cmp_jcc_ri_##cc##_)                                                                    \
-	{                                                                                          \
-		UINT a = RX(op->a), b = (UINT)op->disp;                                            \
-		set_cc(REGS, CC_SUB, a - b, b);                                                    \
-		if (x86_compare(cc, LOG2, a, b))                                                   \
-			BRANCH_TAKEN;                                                              \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(test_jcc_rr_##cc##_)                                                                   \
-	{                                                                                          \
-		UINT d = RX(op->a) & RX(op->b);                                                    \
-		set_cc(REGS, CC_LOGIC, d, 0);                                                      \
-		if (x86_test_result(cc, LOG2, d))                                                  \
-			BRANCH_TAKEN;                                                              \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(test_jcc_ri_##cc##_)                                                                   \
-	{                                                                                          \
-		UINT d = RX(op->a) & (UINT)op->disp;                                               \
-		set_cc(REGS, CC_LOGIC, d, 0);                                                      \
-		if (x86_test_result(cc, LOG2, d))                                                  \
-			BRANCH_TAKEN;                                                              \
-		NEXT;                                                                              \
+#define CMP_JCC(cc)                                     \
+	OPN(cmp_jcc_rr_##cc##_)                         \
+	{                                               \
+		UINT a = RX(op->a), b = RX(op->b);      \
+		set_cc(REGS, CC_SUB, a - b, b);         \
+		if (x86_compare(cc, LOG2, a, b))        \
+			BRANCH_TAKEN;                   \
+		NEXT;                                   \
+	}                                               \
+	OPN(cmp_jcc_ri_##cc##_)                         \
+	{                                               \
+		UINT a = RX(op->a), b = (UINT)op->disp; \
+		set_cc(REGS, CC_SUB, a - b, b);         \
+		if (x86_compare(cc, LOG2, a, b))        \
+			BRANCH_TAKEN;                   \
+		NEXT;                                   \
+	}                                               \
+	OPN(test_jcc_rr_##cc##_)                        \
+	{                                               \
+		UINT d = RX(op->a) & RX(op->b);         \
+		set_cc(REGS, CC_LOGIC, d, 0);           \
+		if (x86_test_result(cc, LOG2, d))       \
+			BRANCH_TAKEN;                   \
+		NEXT;                                   \
+	}                                               \
+	OPN(test_jcc_ri_##cc##_)                        \
+	{                                               \
+		UINT d = RX(op->a) & (UINT)op->disp;    \
+		set_cc(REGS, CC_LOGIC, d, 0);           \
+		if (x86_test_result(cc, LOG2, d))       \
+			BRANCH_TAKEN;                   \
+		NEXT;                                   \
 	}
-#define FOR_EACH_CC(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define FOR_EACH_CC(X) \
+	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
 #if BITS != 16
 FOR_EACH_CC(CMP_JCC)
 #endif
@@ -182,24 +184,24 @@ static ALWAYS_INLINE bool result_is(unsigned int cc, UINT d)
 }
 
 #if BITS >= 32
-#define ALU_JCC(name, kind, cc)                                                                    \
-	OPN(name##_jcc_rr_##cc##_)                                                                 \
-	{                                                                                          \
-		UINT d = alu(REGS, kind, RX(op->a), RX(op->b), true);                              \
-		WX(op->a, d);                                                                      \
-		if (result_is(cc, d))                                                              \
-			BRANCH_TAKEN;                                                              \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(name##_jcc_ri_##cc##_)                                                                 \
-	{                                                                                          \
-		UINT d = alu(REGS, kind, RX(op->a), (UINT)op->disp, true);                         \
-		WX(op->a, d);                                                                      \
-		if (result_is(cc, d))                                                              \
-			BRANCH_TAKEN;                                                              \
-		NEXT;                                                                              \
+#define ALU_JCC(name, kind, cc)                                            \
+	OPN(name##_jcc_rr_##cc##_)                                         \
+	{                                                                  \
+		UINT d = alu(REGS, kind, RX(op->a), RX(op->b), true);      \
+		WX(op->a, d);                                              \
+		if (result_is(cc, d))                                      \
+			BRANCH_TAKEN;                                      \
+		NEXT;                                                      \
+	}                                                                  \
+	OPN(name##_jcc_ri_##cc##_)                                         \
+	{                                                                  \
+		UINT d = alu(REGS, kind, RX(op->a), (UINT)op->disp, true); \
+		WX(op->a, d);                                              \
+		if (result_is(cc, d))                                      \
+			BRANCH_TAKEN;                                      \
+		NEXT;                                                      \
 	}
-#define ALU_JCC_ALL(name, kind)                                                                    \
+#define ALU_JCC_ALL(name, kind) \
 	ALU_JCC(name, kind, 4) ALU_JCC(name, kind, 5) ALU_JCC(name, kind, 8) ALU_JCC(name, kind, 9)
 #define FOR_EACH_ALU_JCC(X) X(add, ALU_ADD) X(sub, ALU_SUB) X(and, ALU_AND)
 FOR_EACH_ALU_JCC(ALU_JCC_ALL)
@@ -227,44 +229,43 @@ static ALWAYS_INLINE UINT unary(struct x86_regs *regs, enum unary_kind kind, UIN
 	}
 }
 
-#define UNARY_FORMS(name, kind, fl)                                                                \
-	OPN(name##_r_##fl##_)                                                                      \
-	{                                                                                          \
-		UINT d = unary(REGS, kind, RX(op->a), fl);                                         \
-		WX(op->a, d);                                                                      \
-		NEXT;                                                                              \
-	}                                                                                          \
-	UNARY_MEM(name, kind, fl, f64)                                                             \
-	UNARY_MEM(name, kind, fl, f32)                                                             \
-	UNARY_MEM(name, kind, fl, sg)                                                              \
+#define UNARY_FORMS(name, kind, fl)                        \
+	OPN(name##_r_##fl##_)                              \
+	{                                                  \
+		UINT d = unary(REGS, kind, RX(op->a), fl); \
+		WX(op->a, d);                              \
+		NEXT;                                      \
+	}                                                  \
+	UNARY_MEM(name, kind, fl, f64)                     \
+	UNARY_MEM(name, kind, fl, f32)                     \
+	UNARY_MEM(name, kind, fl, sg)                      \
 	UNARY_MEM(name, kind, fl, abs)
-#define UNARY_MEM(name, kind, fl, ea)                                                              \
-	OPN(name##_m_##fl##_##ea##_)                                                               \
-	{                                                                                          \
-		EA_##ea(va, SIZE, true);                                                           \
-		RMW_LOADX(m, va);                                                                  \
-		UINT d = unary(REGS, kind, m, false);                                              \
-		RMW_STOREX(d);                                                                     \
-		if (fl)                                                                            \
-			unary(REGS, kind, m, true);                                                \
-		NEXT;                                                                              \
+#define UNARY_MEM(name, kind, fl, ea)                 \
+	OPN(name##_m_##fl##_##ea##_)                  \
+	{                                             \
+		EA_##ea(va, SIZE, true);              \
+		RMW_LOADX(m, va);                     \
+		UINT d = unary(REGS, kind, m, false); \
+		RMW_STOREX(d);                        \
+		if (fl)                               \
+			unary(REGS, kind, m, true);   \
+		NEXT;                                 \
 	}
-#define UNARY_JCC(name, kind, cc)                                                                  \
-	OPN(name##_jcc_##cc##_)                                                                    \
-	{                                                                                          \
-		UINT d = unary(REGS, kind, RX(op->a), true);                                       \
-		WX(op->a, d);                                                                      \
-		if (result_is(cc, d))                                                              \
-			BRANCH_TAKEN;                                                              \
-		NEXT;                                                                              \
+#define UNARY_JCC(name, kind, cc)                            \
+	OPN(name##_jcc_##cc##_)                              \
+	{                                                    \
+		UINT d = unary(REGS, kind, RX(op->a), true); \
+		WX(op->a, d);                                \
+		if (result_is(cc, d))                        \
+			BRANCH_TAKEN;                        \
+		NEXT;                                        \
 	}
-#define UNARY_JCC_ALL(name, kind)                                                                  \
-	UNARY_JCC(name, kind, 4) UNARY_JCC(name, kind, 5)                                          \
-	UNARY_JCC(name, kind, 8) UNARY_JCC(name, kind, 9)
-#define FOR_EACH_UNARY_JCC(X) X(inc, UNARY_INC) X(dec, UNARY_DEC)
+#define UNARY_JCC_ALL(name, kind) \
+	UNARY_JCC(name, kind, 4)  \
+	UNARY_JCC(name, kind, 5) UNARY_JCC(name, kind, 8) UNARY_JCC(name, kind, 9)
+#define FOR_EACH_UNARY_JCC(X)  X(inc, UNARY_INC) X(dec, UNARY_DEC)
 #define UNARY_BOTH(name, kind) UNARY_FORMS(name, kind, 0) UNARY_FORMS(name, kind, 1)
-#define FOR_EACH_UNARY(X)                                                                          \
-	X(inc, UNARY_INC) X(dec, UNARY_DEC) X(not, UNARY_NOT) X(neg, UNARY_NEG)
+#define FOR_EACH_UNARY(X)      X(inc, UNARY_INC) X(dec, UNARY_DEC) X(not, UNARY_NOT) X(neg, UNARY_NEG)
 FOR_EACH_UNARY(UNARY_BOTH)
 #if BITS >= 32
 FOR_EACH_UNARY_JCC(UNARY_JCC_ALL)
@@ -307,7 +308,8 @@ static ALWAYS_INLINE UINT rotate_carry(struct x86_regs *regs, enum shift_kind ki
 
 	for (unsigned int i = 0; i < n; i++) {
 		bool out = kind == SHIFT_RCL ? a >> (BITS - 1) & 1 : a & 1;
-		a = kind == SHIFT_RCL ? (UINT)(a << 1 | cf) : (UINT)(a >> 1 | (UINT)cf << (BITS - 1));
+		a = kind == SHIFT_RCL ? (UINT)(a << 1 | cf)
+				      : (UINT)(a >> 1 | (UINT)cf << (BITS - 1));
 		cf = out;
 	}
 	of = kind == SHIFT_RCL ? (a >> (BITS - 1) & 1) != cf
@@ -350,38 +352,39 @@ static ALWAYS_INLINE UINT shift(struct x86_regs *regs, enum shift_kind kind, UIN
 }
 
 #define COUNT_MASK (BITS == 64 ? 63 : 31)
-#define SHIFT_FORMS(name, kind, fl)                                                                \
-	OPN(name##_ri_##fl##_)                                                                     \
-	{                                                                                          \
-		UINT d = shift(REGS, kind, RX(op->a), (unsigned int)op->imm, fl);                  \
-		WX(op->a, d);                                                                      \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(name##_rc_##fl##_)                                                                     \
-	{                                                                                          \
-		UINT d = shift(REGS, kind, RX(op->a), R(8, REG(RCX)) & COUNT_MASK, fl);            \
-		WX(op->a, d);                                                                      \
-		NEXT;                                                                              \
+#define SHIFT_FORMS(name, kind, fl)                                                     \
+	OPN(name##_ri_##fl##_)                                                          \
+	{                                                                               \
+		UINT d = shift(REGS, kind, RX(op->a), (unsigned int)op->imm, fl);       \
+		WX(op->a, d);                                                           \
+		NEXT;                                                                   \
+	}                                                                               \
+	OPN(name##_rc_##fl##_)                                                          \
+	{                                                                               \
+		UINT d = shift(REGS, kind, RX(op->a), R(8, REG(RCX)) & COUNT_MASK, fl); \
+		WX(op->a, d);                                                           \
+		NEXT;                                                                   \
 	}
-#define SHIFT_MEM(name, kind, form, count)                                                         \
-	OPN(name##form##_)                                                                         \
-	{                                                                                          \
-		EA_sg(va, SIZE, true);                                                             \
-		RMW_LOADX(m, va);                                                                  \
-		unsigned int n = (count);                                                          \
-		UINT d = shift(REGS, kind, m, n, false);                                           \
-		RMW_STOREX(d);                                                                     \
-		shift(REGS, kind, m, n, true);                                                     \
-		NEXT;                                                                              \
+#define SHIFT_MEM(name, kind, form, count)               \
+	OPN(name##form##_)                               \
+	{                                                \
+		EA_sg(va, SIZE, true);                   \
+		RMW_LOADX(m, va);                        \
+		unsigned int n = (count);                \
+		UINT d = shift(REGS, kind, m, n, false); \
+		RMW_STOREX(d);                           \
+		shift(REGS, kind, m, n, true);           \
+		NEXT;                                    \
 	}
-#define SHIFT_ALL(name, kind)                                                                      \
-	SHIFT_FORMS(name, kind, 0)                                                                 \
-	SHIFT_FORMS(name, kind, 1)                                                                 \
-	SHIFT_MEM(name, kind, _mi, (unsigned int)op->imm)                                          \
+#define SHIFT_ALL(name, kind)                             \
+	SHIFT_FORMS(name, kind, 0)                        \
+	SHIFT_FORMS(name, kind, 1)                        \
+	SHIFT_MEM(name, kind, _mi, (unsigned int)op->imm) \
 	SHIFT_MEM(name, kind, _mc, R(8, REG(RCX)) & COUNT_MASK)
-#define FOR_EACH_SHIFT(X)                                                                          \
-	X(rol, SHIFT_ROL) X(ror, SHIFT_ROR) X(rcl, SHIFT_RCL) X(rcr, SHIFT_RCR) X(shl, SHIFT_SHL)  \
-	X(shr, SHIFT_SHR) X(sal, SHIFT_SAL) X(sar, SHIFT_SAR)
+#define FOR_EACH_SHIFT(X)                                                                         \
+	X(rol, SHIFT_ROL)                                                                         \
+	X(ror, SHIFT_ROR) X(rcl, SHIFT_RCL) X(rcr, SHIFT_RCR) X(shl, SHIFT_SHL) X(shr, SHIFT_SHR) \
+		X(sal, SHIFT_SAL) X(sar, SHIFT_SAR)
 FOR_EACH_SHIFT(SHIFT_ALL)
 
 /* --- moves --- */
@@ -396,32 +399,32 @@ OPN(mov_ri_)
 	WX(op->a, (UINT)op->imm);
 	NEXT;
 }
-#define MOV_MEM(ea)                                                                                \
-	OPN(mov_rm_##ea##_)                                                                        \
-	{                                                                                          \
-		EA_##ea(va, SIZE, false);                                                          \
-		LOADX(m, va);                                                                      \
-		WX(op->a, m);                                                                      \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(load_tmp_##ea##_)                                                                      \
-	{                                                                                          \
-		EA_##ea(va, SIZE, false);                                                          \
-		LOADX(m, va);                                                                      \
-		W(64, REG_TMP0, m);                                                                \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(mov_mr_##ea##_)                                                                        \
-	{                                                                                          \
-		EA_##ea(va, SIZE, true);                                                           \
-		STOREX(va, RX(op->a));                                                             \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(mov_mi_##ea##_)                                                                        \
-	{                                                                                          \
-		EA_##ea(va, SIZE, true);                                                           \
-		STOREX(va, op->imm);                                                               \
-		NEXT;                                                                              \
+#define MOV_MEM(ea)                       \
+	OPN(mov_rm_##ea##_)               \
+	{                                 \
+		EA_##ea(va, SIZE, false); \
+		LOADX(m, va);             \
+		WX(op->a, m);             \
+		NEXT;                     \
+	}                                 \
+	OPN(load_tmp_##ea##_)             \
+	{                                 \
+		EA_##ea(va, SIZE, false); \
+		LOADX(m, va);             \
+		W(64, REG_TMP0, m);       \
+		NEXT;                     \
+	}                                 \
+	OPN(mov_mr_##ea##_)               \
+	{                                 \
+		EA_##ea(va, SIZE, true);  \
+		STOREX(va, RX(op->a));    \
+		NEXT;                     \
+	}                                 \
+	OPN(mov_mi_##ea##_)               \
+	{                                 \
+		EA_##ea(va, SIZE, true);  \
+		STOREX(va, op->imm);      \
+		NEXT;                     \
 	}
 MOV_MEM(f64)
 MOV_MEM(f32)
@@ -437,23 +440,23 @@ OPN(xchg_rr_)
 }
 
 #if BITS != 8
-#define EXTEND(name, from, TYPE)                                                                   \
-	OPN(name##_rr_)                                                                            \
-	{                                                                                          \
-		WX(op->a, (UINT)(SINT)(TYPE)R(from, op->b));                                       \
-		NEXT;                                                                              \
-	}                                                                                          \
-	EXTEND_MEM(name, from, TYPE, f64)                                                          \
-	EXTEND_MEM(name, from, TYPE, f32)                                                          \
-	EXTEND_MEM(name, from, TYPE, sg)                                                           \
+#define EXTEND(name, from, TYPE)                             \
+	OPN(name##_rr_)                                      \
+	{                                                    \
+		WX(op->a, (UINT)(SINT)(TYPE)R(from, op->b)); \
+		NEXT;                                        \
+	}                                                    \
+	EXTEND_MEM(name, from, TYPE, f64)                    \
+	EXTEND_MEM(name, from, TYPE, f32)                    \
+	EXTEND_MEM(name, from, TYPE, sg)                     \
 	EXTEND_MEM(name, from, TYPE, abs)
-#define EXTEND_MEM(name, from, TYPE, ea)                                                           \
-	OPN(name##_rm_##ea##_)                                                                     \
-	{                                                                                          \
-		EA_##ea(va, from / 8, false);                                                      \
-		LOAD(from, m, va);                                                                 \
-		WX(op->a, (UINT)(SINT)(TYPE)m);                                                    \
-		NEXT;                                                                              \
+#define EXTEND_MEM(name, from, TYPE, ea)        \
+	OPN(name##_rm_##ea##_)                  \
+	{                                       \
+		EA_##ea(va, from / 8, false);   \
+		LOAD(from, m, va);              \
+		WX(op->a, (UINT)(SINT)(TYPE)m); \
+		NEXT;                           \
 	}
 EXTEND(movzx8, 8, u8)
 EXTEND(movsx8, 8, s8)
@@ -467,20 +470,20 @@ OPN(lea_)
 }
 
 /* CMOV writes its register also where it does not move: 32 bits are zero-extended. */
-#define CMOV(cc)                                                                                   \
-	OPN(cmov_rr_##cc##_)                                                                       \
-	{                                                                                          \
-		UINT value = x86_cond(REGS, cc) ? RX(op->b) : RX(op->a);                           \
-		WX(op->a, value);                                                                  \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(cmov_rm_##cc##_)                                                                       \
-	{                                                                                          \
-		EA_sg(va, SIZE, false);                                                            \
-		LOADX(m, va);                                                                      \
-		UINT value = x86_cond(REGS, cc) ? m : RX(op->a);                                   \
-		WX(op->a, value);                                                                  \
-		NEXT;                                                                              \
+#define CMOV(cc)                                                         \
+	OPN(cmov_rr_##cc##_)                                             \
+	{                                                                \
+		UINT value = x86_cond(REGS, cc) ? RX(op->b) : RX(op->a); \
+		WX(op->a, value);                                        \
+		NEXT;                                                    \
+	}                                                                \
+	OPN(cmov_rm_##cc##_)                                             \
+	{                                                                \
+		EA_sg(va, SIZE, false);                                  \
+		LOADX(m, va);                                            \
+		UINT value = x86_cond(REGS, cc) ? m : RX(op->a);         \
+		WX(op->a, value);                                        \
+		NEXT;                                                    \
 	}
 FOR_EACH_CC(CMOV)
 #endif
@@ -530,22 +533,22 @@ OPN(imul_)
 }
 
 #if BITS != 8
-#define IMUL_FORMS(fl)                                                                             \
-	OPN(imul_rr_##fl##_)                                                                       \
-	{                                                                                          \
-		double_sint product = (double_sint)(SINT)RX(op->a) * (SINT)RX(op->b);              \
-		WX(op->a, (UINT)product);                                                          \
-		if (fl)                                                                            \
-			set_cc(REGS, CC_MUL, (UINT)product, product != (SINT)product);             \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(imul_rri_##fl##_)                                                                      \
-	{                                                                                          \
-		double_sint product = (double_sint)(SINT)RX(op->b) * (SINT)op->imm;                \
-		WX(op->a, (UINT)product);                                                          \
-		if (fl)                                                                            \
-			set_cc(REGS, CC_MUL, (UINT)product, product != (SINT)product);             \
-		NEXT;                                                                              \
+#define IMUL_FORMS(fl)                                                                 \
+	OPN(imul_rr_##fl##_)                                                           \
+	{                                                                              \
+		double_sint product = (double_sint)(SINT)RX(op->a) * (SINT)RX(op->b);  \
+		WX(op->a, (UINT)product);                                              \
+		if (fl)                                                                \
+			set_cc(REGS, CC_MUL, (UINT)product, product != (SINT)product); \
+		NEXT;                                                                  \
+	}                                                                              \
+	OPN(imul_rri_##fl##_)                                                          \
+	{                                                                              \
+		double_sint product = (double_sint)(SINT)RX(op->b) * (SINT)op->imm;    \
+		WX(op->a, (UINT)product);                                              \
+		if (fl)                                                                \
+			set_cc(REGS, CC_MUL, (UINT)product, product != (SINT)product); \
+		NEXT;                                                                  \
 	}
 IMUL_FORMS(0)
 IMUL_FORMS(1)
@@ -606,37 +609,37 @@ static ALWAYS_INLINE void set_cf(struct x86_regs *regs, bool cf)
 {
 	x86_flags_arith_set(regs, (x86_flags_arith(regs) & ~(u32)FLAG_CF) | (cf ? FLAG_CF : 0));
 }
-#define BIT_FORMS(name, kind)                                                                      \
-	OPN(name##_rr_)                                                                            \
-	{                                                                                          \
-		unsigned int n = (unsigned int)RX(op->b) % BITS;                                   \
-		UINT a = RX(op->a);                                                                \
-		set_cf(REGS, a >> n & 1);                                                          \
-		if (kind != BIT_T)                                                                 \
-			WX(op->a, bit_op(kind, a, n));                                             \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(name##_ri_)                                                                            \
-	{                                                                                          \
-		unsigned int n = (unsigned int)op->imm % BITS;                                     \
-		UINT a = RX(op->a);                                                                \
-		set_cf(REGS, a >> n & 1);                                                          \
-		if (kind != BIT_T)                                                                 \
-			WX(op->a, bit_op(kind, a, n));                                             \
-		NEXT;                                                                              \
+#define BIT_FORMS(name, kind)                                    \
+	OPN(name##_rr_)                                          \
+	{                                                        \
+		unsigned int n = (unsigned int)RX(op->b) % BITS; \
+		UINT a = RX(op->a);                              \
+		set_cf(REGS, a >> n & 1);                        \
+		if (kind != BIT_T)                               \
+			WX(op->a, bit_op(kind, a, n));           \
+		NEXT;                                            \
+	}                                                        \
+	OPN(name##_ri_)                                          \
+	{                                                        \
+		unsigned int n = (unsigned int)op->imm % BITS;   \
+		UINT a = RX(op->a);                              \
+		set_cf(REGS, a >> n & 1);                        \
+		if (kind != BIT_T)                               \
+			WX(op->a, bit_op(kind, a, n));           \
+		NEXT;                                            \
 	}
 #define FOR_EACH_BIT(X) X(bt, BIT_T) X(bts, BIT_S) X(btr, BIT_R) X(btc, BIT_C)
 FOR_EACH_BIT(BIT_FORMS)
 
 /* The destination keeps its value where the source is 0, as on real processors. */
-#define SCAN(name, expr)                                                                           \
-	OPN(name##_)                                                                               \
-	{                                                                                          \
-		UINT b = RX(op->b);                                                                \
-		if (b)                                                                             \
-			WX(op->a, (UINT)(expr));                                                   \
-		x86_flags_arith_set(REGS, b ? 0 : FLAG_ZF | FLAG_PF);                              \
-		NEXT;                                                                              \
+#define SCAN(name, expr)                                              \
+	OPN(name##_)                                                  \
+	{                                                             \
+		UINT b = RX(op->b);                                   \
+		if (b)                                                \
+			WX(op->a, (UINT)(expr));                      \
+		x86_flags_arith_set(REGS, b ? 0 : FLAG_ZF | FLAG_PF); \
+		NEXT;                                                 \
 	}
 SCAN(bsf, __builtin_ctzll(b))
 SCAN(bsr, 63 - __builtin_clzll(b))
@@ -679,19 +682,19 @@ static ALWAYS_INLINE UINT double_shift(struct x86_regs *regs, bool left, UINT a,
 	set_cc(regs, left ? CC_SHL : CC_SHR, d, before);
 	return d;
 }
-#define DOUBLE_SHIFT(name, left)                                                                   \
-	OPN(name##_ri_)                                                                            \
-	{                                                                                          \
-		UINT d = double_shift(REGS, left, RX(op->a), RX(op->b), (unsigned int)op->imm);    \
-		WX(op->a, d);                                                                      \
-		NEXT;                                                                              \
-	}                                                                                          \
-	OPN(name##_rc_)                                                                            \
-	{                                                                                          \
-		unsigned int n = R(8, REG(RCX)) & COUNT_MASK;                                      \
-		UINT d = double_shift(REGS, left, RX(op->a), RX(op->b), n);                        \
-		WX(op->a, d);                                                                      \
-		NEXT;                                                                              \
+#define DOUBLE_SHIFT(name, left)                                                                \
+	OPN(name##_ri_)                                                                         \
+	{                                                                                       \
+		UINT d = double_shift(REGS, left, RX(op->a), RX(op->b), (unsigned int)op->imm); \
+		WX(op->a, d);                                                                   \
+		NEXT;                                                                           \
+	}                                                                                       \
+	OPN(name##_rc_)                                                                         \
+	{                                                                                       \
+		unsigned int n = R(8, REG(RCX)) & COUNT_MASK;                                   \
+		UINT d = double_shift(REGS, left, RX(op->a), RX(op->b), n);                     \
+		WX(op->a, d);                                                                   \
+		NEXT;                                                                           \
 	}
 DOUBLE_SHIFT(shld, true)
 DOUBLE_SHIFT(shrd, false)
@@ -734,41 +737,41 @@ OPN(cmpxchg_rr_)
 
 /*
  * Atomic forms, with or without LOCK: XCHG, XADD, CMPXCHG and LOCKed arithmetic on memory. RAM is
- * operated on with C11 atomics, also where the inline probe missed because the page holds code or is
- * clean; elsewhere (registers of devices, page crossings) a load and a store must do.
+ * operated on with C11 atomics, also where the inline probe missed because the page holds code or
+ * is clean; elsewhere (registers of devices, page crossings) a load and a store must do.
  */
-#define ATOMIC_ADDRESS(var)                                                                        \
-	EA_sg(va, SIZE, true);                                                                     \
-	UINT *var;                                                                                 \
-	bool slow_ = false;                                                                        \
-	do {                                                                                       \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va);                                \
-		if (LIKELY(e_->write == tlb_tag(va, SIZE))) {                                      \
-			var = (UINT *)(e_->addend + va);                                           \
-		} else {                                                                           \
-			slow_ = true;                                                              \
-			SLOW(var = vcpu_atomic_host(v, va, SIZE, v->mmu_mode));                    \
-		}                                                                                  \
+#define ATOMIC_ADDRESS(var)                                                     \
+	EA_sg(va, SIZE, true);                                                  \
+	UINT *var;                                                              \
+	bool slow_ = false;                                                     \
+	do {                                                                    \
+		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va);             \
+		if (LIKELY(e_->write == tlb_tag(va, SIZE))) {                   \
+			var = (UINT *)(e_->addend + va);                        \
+		} else {                                                        \
+			slow_ = true;                                           \
+			SLOW(var = vcpu_atomic_host(v, va, SIZE, v->mmu_mode)); \
+		}                                                               \
 	} while (0)
-#define ATOMIC_DONE                                                                                \
-	do {                                                                                       \
-		if (UNLIKELY(slow_))                                                               \
-			SLOW(vcpu_atomic_done(v, va, SIZE, v->mmu_mode));                          \
+#define ATOMIC_DONE                                                       \
+	do {                                                              \
+		if (UNLIKELY(slow_))                                      \
+			SLOW(vcpu_atomic_done(v, va, SIZE, v->mmu_mode)); \
 	} while (0)
 
 /* Old value of memory and what takes its place; `expr` gives the new value from `old`. */
-#define ATOMIC_UPDATE(old, expr)                                                                   \
-	ATOMIC_ADDRESS(host_);                                                                     \
-	UINT old;                                                                                  \
-	if (LIKELY(host_ != NULL)) {                                                               \
-		old = __atomic_load_n(host_, __ATOMIC_RELAXED);                                    \
-		while (!__atomic_compare_exchange_n(host_, &old, (UINT)(expr), false,              \
-						    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))           \
-			;                                                                          \
-		ATOMIC_DONE;                                                                       \
-	} else {                                                                                   \
-		SLOW(old = (UINT)vcpu_load_slow(v, va, SIZE, v->mmu_mode);                         \
-		     vcpu_store_slow(v, va, SIZE, (UINT)(expr), v->mmu_mode));                     \
+#define ATOMIC_UPDATE(old, expr)                                                         \
+	ATOMIC_ADDRESS(host_);                                                           \
+	UINT old;                                                                        \
+	if (LIKELY(host_ != NULL)) {                                                     \
+		old = __atomic_load_n(host_, __ATOMIC_RELAXED);                          \
+		while (!__atomic_compare_exchange_n(host_, &old, (UINT)(expr), false,    \
+						    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) \
+			;                                                                \
+		ATOMIC_DONE;                                                             \
+	} else {                                                                         \
+		SLOW(old = (UINT)vcpu_load_slow(v, va, SIZE, v->mmu_mode);               \
+		     vcpu_store_slow(v, va, SIZE, (UINT)(expr), v->mmu_mode));           \
 	}
 
 OPN(xchg_mr_)
@@ -803,42 +806,43 @@ OPN(cmpxchg_mr_)
 	NEXT;
 }
 
-#define LOCKED_ALU(name, kind, form, operand)                                                      \
-	OPN(locked_##name##form##_)                                                                \
-	{                                                                                          \
-		UINT b = operand;                                                                  \
-		struct x86_regs *regs_ = REGS;                                                     \
-		ATOMIC_UPDATE(old, alu(regs_, kind, old, b, false));                               \
-		alu(regs_, kind, old, b, true);                                                    \
-		NEXT;                                                                              \
+#define LOCKED_ALU(name, kind, form, operand)                        \
+	OPN(locked_##name##form##_)                                  \
+	{                                                            \
+		UINT b = operand;                                    \
+		struct x86_regs *regs_ = REGS;                       \
+		ATOMIC_UPDATE(old, alu(regs_, kind, old, b, false)); \
+		alu(regs_, kind, old, b, true);                      \
+		NEXT;                                                \
 	}
-#define LOCKED_ALU_BOTH(name, kind)                                                                \
-	LOCKED_ALU(name, kind, _mr, RX(op->a))                                                     \
+#define LOCKED_ALU_BOTH(name, kind)            \
+	LOCKED_ALU(name, kind, _mr, RX(op->a)) \
 	LOCKED_ALU(name, kind, _mi, (UINT)op->imm)
-#define FOR_EACH_LOCKED(X)                                                                         \
-	X(add, ALU_ADD) X(or, ALU_OR) X(adc, ALU_ADC) X(sbb, ALU_SBB) X(and, ALU_AND)              \
-	X(sub, ALU_SUB) X(xor, ALU_XOR)
+#define FOR_EACH_LOCKED(X)                                                            \
+	X(add, ALU_ADD)                                                               \
+	X(or, ALU_OR) X(adc, ALU_ADC) X(sbb, ALU_SBB) X(and, ALU_AND) X(sub, ALU_SUB) \
+		X(xor, ALU_XOR)
 FOR_EACH_LOCKED(LOCKED_ALU_BOTH)
 
-#define LOCKED_UNARY(name, kind)                                                                   \
-	OPN(locked_##name##_)                                                                      \
-	{                                                                                          \
-		struct x86_regs *regs_ = REGS;                                                     \
-		ATOMIC_UPDATE(old, unary(regs_, kind, old, false));                                \
-		unary(regs_, kind, old, true);                                                     \
-		NEXT;                                                                              \
+#define LOCKED_UNARY(name, kind)                                    \
+	OPN(locked_##name##_)                                       \
+	{                                                           \
+		struct x86_regs *regs_ = REGS;                      \
+		ATOMIC_UPDATE(old, unary(regs_, kind, old, false)); \
+		unary(regs_, kind, old, true);                      \
+		NEXT;                                               \
 	}
 FOR_EACH_UNARY(LOCKED_UNARY)
 
 #if BITS != 8
 /* A register bit number reaches memory around the operand: the decoder's EA is that of bit 0. */
-#define BIT_MEM(name, kind)                                                                        \
-	OPN(name##_mi_)                                                                            \
-	{                                                                                          \
-		unsigned int n = (unsigned int)op->imm % BITS;                                     \
-		ATOMIC_UPDATE(old, bit_op(kind, old, n));                                          \
-		set_cf(REGS, old >> n & 1);                                                        \
-		NEXT;                                                                              \
+#define BIT_MEM(name, kind)                                    \
+	OPN(name##_mi_)                                        \
+	{                                                      \
+		unsigned int n = (unsigned int)op->imm % BITS; \
+		ATOMIC_UPDATE(old, bit_op(kind, old, n));      \
+		set_cf(REGS, old >> n & 1);                    \
+		NEXT;                                          \
 	}
 FOR_EACH_BIT(BIT_MEM)
 #endif
@@ -846,62 +850,87 @@ FOR_EACH_BIT(BIT_MEM)
 /* --- the table --- */
 
 #ifndef RATITE_BITCODE
-#define H(name)	   PASTE(x86_op_##name, BITS)
+#define H(name)	    PASTE(x86_op_##name, BITS)
 #define KINDS(name) {H(name##_f64_), H(name##_f32_), H(name##_sg_), H(name##_abs_)}
 
 const struct int_handlers SIZED(x86_int) = {
-#define ALU_ENTRY(name, kind)                                                                      \
-	.alu_rr[kind] = {H(name##_rr_0_), H(name##_rr_1_)},                                        \
-	.alu_ri[kind] = {H(name##_ri_0_), H(name##_ri_1_)},                                        \
-	.alu_rm[kind] = {KINDS(name##_rm_0), KINDS(name##_rm_1)},                                \
-	.alu_mr[kind] = {KINDS(name##_mr_0), KINDS(name##_mr_1)},                                \
+#define ALU_ENTRY(name, kind)                                     \
+	.alu_rr[kind] = {H(name##_rr_0_), H(name##_rr_1_)},       \
+	.alu_ri[kind] = {H(name##_ri_0_), H(name##_ri_1_)},       \
+	.alu_rm[kind] = {KINDS(name##_rm_0), KINDS(name##_rm_1)}, \
+	.alu_mr[kind] = {KINDS(name##_mr_0), KINDS(name##_mr_1)}, \
 	.alu_mi[kind] = {KINDS(name##_mi_0), KINDS(name##_mi_1)},
 	FOR_EACH_ALU(ALU_ENTRY)
-#define UNARY_ENTRY(name, kind)                                                                    \
-	.unary_r[kind] = {H(name##_r_0_), H(name##_r_1_)},                                         \
-	.unary_m[kind] = {KINDS(name##_m_0), KINDS(name##_m_1)},                                 \
+#define UNARY_ENTRY(name, kind)                                  \
+	.unary_r[kind] = {H(name##_r_0_), H(name##_r_1_)},       \
+	.unary_m[kind] = {KINDS(name##_m_0), KINDS(name##_m_1)}, \
 	.locked_unary[kind] = H(locked_##name##_),
-	FOR_EACH_UNARY(UNARY_ENTRY)
-#define SHIFT_ENTRY(name, kind)                                                                    \
-	.shift_ri[kind] = {H(name##_ri_0_), H(name##_ri_1_)},                                      \
-	.shift_rc[kind] = {H(name##_rc_0_), H(name##_rc_1_)}, .shift_mi[kind] = H(name##_mi_),     \
+		FOR_EACH_UNARY(UNARY_ENTRY)
+#define SHIFT_ENTRY(name, kind)                                                                \
+	.shift_ri[kind] = {H(name##_ri_0_), H(name##_ri_1_)},                                  \
+	.shift_rc[kind] = {H(name##_rc_0_), H(name##_rc_1_)}, .shift_mi[kind] = H(name##_mi_), \
 	.shift_mc[kind] = H(name##_mc_),
-	FOR_EACH_SHIFT(SHIFT_ENTRY)
-#define LOCKED_ENTRY(name, kind)                                                                   \
-	.locked_alu_mr[kind] = H(locked_##name##_mr_), .locked_alu_mi[kind] = H(locked_##name##_mi_),
-	FOR_EACH_LOCKED(LOCKED_ENTRY)
-	.mov_rr = H(mov_rr_), .mov_ri = H(mov_ri_), .mov_rm = KINDS(mov_rm), .mov_mr = KINDS(mov_mr),
-	.mov_mi = KINDS(mov_mi), .load_tmp = KINDS(load_tmp), .xchg_rr = H(xchg_rr_),
-	.xchg_mr = H(xchg_mr_), .mul = H(mul_), .imul = H(imul_), .div = H(div_), .idiv = H(idiv_),
-	.xadd_rr = H(xadd_rr_), .cmpxchg_rr = H(cmpxchg_rr_), .xadd_mr = H(xadd_mr_),
+			FOR_EACH_SHIFT(SHIFT_ENTRY)
+#define LOCKED_ENTRY(name, kind)                       \
+	.locked_alu_mr[kind] = H(locked_##name##_mr_), \
+	.locked_alu_mi[kind] = H(locked_##name##_mi_),
+				FOR_EACH_LOCKED(LOCKED_ENTRY)
+					.mov_rr = H(mov_rr_),
+	.mov_ri = H(mov_ri_),
+	.mov_rm = KINDS(mov_rm),
+	.mov_mr = KINDS(mov_mr),
+	.mov_mi = KINDS(mov_mi),
+	.load_tmp = KINDS(load_tmp),
+	.xchg_rr = H(xchg_rr_),
+	.xchg_mr = H(xchg_mr_),
+	.mul = H(mul_),
+	.imul = H(imul_),
+	.div = H(div_),
+	.idiv = H(idiv_),
+	.xadd_rr = H(xadd_rr_),
+	.cmpxchg_rr = H(cmpxchg_rr_),
+	.xadd_mr = H(xadd_mr_),
 	.cmpxchg_mr = H(cmpxchg_mr_),
 #if BITS != 16
-#define JCC_ENTRY(cc)                                                                              \
-	.cmp_jcc_rr[cc] = H(cmp_jcc_rr_##cc##_), .cmp_jcc_ri[cc] = H(cmp_jcc_ri_##cc##_),          \
+#define JCC_ENTRY(cc)                                                                     \
+	.cmp_jcc_rr[cc] = H(cmp_jcc_rr_##cc##_), .cmp_jcc_ri[cc] = H(cmp_jcc_ri_##cc##_), \
 	.test_jcc_rr[cc] = H(test_jcc_rr_##cc##_), .test_jcc_ri[cc] = H(test_jcc_ri_##cc##_),
 	FOR_EACH_CC(JCC_ENTRY)
 #endif
 #if BITS != 8
-	.movzx8_rr = H(movzx8_rr_), .movzx8_rm = KINDS(movzx8_rm), .movsx8_rr = H(movsx8_rr_),
-	.movsx8_rm = KINDS(movsx8_rm), .movzx16_rr = H(movzx16_rr_), .movzx16_rm = KINDS(movzx16_rm),
-	.movsx16_rr = H(movsx16_rr_), .movsx16_rm = KINDS(movsx16_rm), .lea = H(lea_),
-	.imul_rr = {H(imul_rr_0_), H(imul_rr_1_)}, .imul_rri = {H(imul_rri_0_), H(imul_rri_1_)},
-	.bsf = H(bsf_), .bsr = H(bsr_), .popcnt = H(popcnt_), .shld_ri = H(shld_ri_),
-	.shld_rc = H(shld_rc_), .shrd_ri = H(shrd_ri_), .shrd_rc = H(shrd_rc_),
+		.movzx8_rr = H(movzx8_rr_),
+	.movzx8_rm = KINDS(movzx8_rm),
+	.movsx8_rr = H(movsx8_rr_),
+	.movsx8_rm = KINDS(movsx8_rm),
+	.movzx16_rr = H(movzx16_rr_),
+	.movzx16_rm = KINDS(movzx16_rm),
+	.movsx16_rr = H(movsx16_rr_),
+	.movsx16_rm = KINDS(movsx16_rm),
+	.lea = H(lea_),
+	.imul_rr = {H(imul_rr_0_), H(imul_rr_1_)},
+	.imul_rri = {H(imul_rri_0_), H(imul_rri_1_)},
+	.bsf = H(bsf_),
+	.bsr = H(bsr_),
+	.popcnt = H(popcnt_),
+	.shld_ri = H(shld_ri_),
+	.shld_rc = H(shld_rc_),
+	.shrd_ri = H(shrd_ri_),
+	.shrd_rc = H(shrd_rc_),
 #define CMOV_ENTRY(cc) .cmov_rr[cc] = H(cmov_rr_##cc##_), .cmov_rm[cc] = H(cmov_rm_##cc##_),
 	FOR_EACH_CC(CMOV_ENTRY)
-#define BIT_ENTRY(name, kind)                                                                      \
+#define BIT_ENTRY(name, kind) \
 	.bit_rr[kind] = H(name##_rr_), .bit_ri[kind] = H(name##_ri_), .bit_mi[kind] = H(name##_mi_),
-	FOR_EACH_BIT(BIT_ENTRY)
+		FOR_EACH_BIT(BIT_ENTRY)
 #endif
 #if BITS >= 32
 #define JCC_SLOTS(name) {H(name##4_), H(name##5_), H(name##8_), H(name##9_)}
-#define ALU_JCC_ENTRY(name, kind)                                                                  \
-	.alu_jcc_rr[kind] = JCC_SLOTS(name##_jcc_rr_), .alu_jcc_ri[kind] = JCC_SLOTS(name##_jcc_ri_),
-	FOR_EACH_ALU_JCC(ALU_JCC_ENTRY)
+#define ALU_JCC_ENTRY(name, kind)                      \
+	.alu_jcc_rr[kind] = JCC_SLOTS(name##_jcc_rr_), \
+	.alu_jcc_ri[kind] = JCC_SLOTS(name##_jcc_ri_),
+			FOR_EACH_ALU_JCC(ALU_JCC_ENTRY)
 #define UNARY_JCC_ENTRY(name, kind) .unary_jcc[kind] = JCC_SLOTS(name##_jcc_),
-	FOR_EACH_UNARY_JCC(UNARY_JCC_ENTRY)
-	.bswap = H(bswap_),
+				FOR_EACH_UNARY_JCC(UNARY_JCC_ENTRY)
+					.bswap = H(bswap_),
 #endif
 };
 #endif

@@ -468,7 +468,8 @@ void x86_double_shift_mem(struct x86_cpu *c, const struct op *op)
 	if (!count)
 		return;
 	/* The operands side by side (16 bits: three times, for counts above 16). */
-	unsigned __int128 wide = left ? (unsigned __int128)a << bits | b : (unsigned __int128)b << bits | a;
+	unsigned __int128 wide =
+		left ? (unsigned __int128)a << bits | b : (unsigned __int128)b << bits | a;
 	if (log2 == 1)
 		wide = left ? (u64)a << 32 | b << 16 | a : a << 32 | b << 16 | a;
 	unsigned int top = log2 == 1 ? 32 : bits;

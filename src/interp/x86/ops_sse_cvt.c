@@ -115,7 +115,8 @@ OP(cvtpi2ps)
 	NEXT;
 }
 
-/* Exact, so no status comes of it. Kept out of the handler: its address would make a frame there. */
+/* Exact, so no status comes of it. Kept out of the handler: its address would make a frame there.
+ */
 static NOINLINE u64 double_of(s32 value)
 {
 	struct fp_status st = {.rules = &fp_rules_sse};

@@ -66,7 +66,8 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 #define ALIGNED_FIRST_f64 (void)0
 #define ALIGNED_FIRST_f32 (void)0
 #define ALIGNED_FIRST_abs (void)0
-#define ALIGNED_FIRST_sg  CHECK_ALIGNED((EA_RAW & ea_mask(S_ASIZE(op->s))) + CPU->seg[S_SEG(op->s)].base)
+#define ALIGNED_FIRST_sg \
+	CHECK_ALIGNED((EA_RAW & ea_mask(S_ASIZE(op->s))) + CPU->seg[S_SEG(op->s)].base)
 
 #define XMM_MEMORY_OPS(ea)                    \
 	OP(load_xmm128_aligned_##ea)          \

@@ -13,9 +13,9 @@ handler_fn x86_op_cli, x86_op_sti, x86_op_sys_call, x86_op_in, x86_op_out, x86_o
 /* sys.c. In helpers without a note, `a` is a register operand and imm the operand size's log2. */
 x86_helper x86_cli_virtual, x86_sti_virtual; /* imm: next pc */
 x86_helper x86_pushf, x86_popf, x86_hlt, x86_int_n, x86_int3, x86_into, x86_int1, x86_iret_op;
-x86_helper x86_mov_cr_read, x86_mov_cr_write, x86_mov_dr_read, x86_mov_dr_write, x86_clts,
-	x86_lmsw, x86_smsw_mem, x86_invlpg, x86_wbinvd, x86_cpuid_op, x86_rdtsc, x86_rdtscp,
-	x86_rdpmc, x86_rdmsr_op, x86_wrmsr_op, x86_rsm_op;
+x86_helper x86_mov_cr_read, x86_mov_cr_write, x86_mov_dr_read, x86_mov_dr_write, x86_clts, x86_lmsw,
+	x86_smsw_mem, x86_invlpg, x86_wbinvd, x86_cpuid_op, x86_rdtsc, x86_rdtscp, x86_rdpmc,
+	x86_rdmsr_op, x86_wrmsr_op, x86_rsm_op;
 
 /* sysseg.c */
 x86_helper x86_mov_seg_reg, x86_mov_seg_mem, x86_mov_mem_seg, x86_push_seg, x86_pop_seg,

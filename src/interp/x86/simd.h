@@ -13,7 +13,8 @@ static ALWAYS_INLINE int simd_clamp(int v, int min, int max)
 
 typedef u64 lanes64 __attribute__((vector_size(16), may_alias));
 
-/* XMM register = value, zero-extended: one store, so that a load of the whole is forwarded from it. */
+/* XMM register = value, zero-extended: one store, so that a load of the whole is forwarded from it.
+ */
 #define XMM_SET_LOW(index, value) (*(lanes64 *)&REGS->xmm[index] = (lanes64){(value), 0})
 
 /* clang-format off */
@@ -70,18 +71,20 @@ SIMD_FP(DECLARE)
 
 /* CMPxx by predicate 0-7 (ops_sse_fp.c). */
 extern handler_fn *const x86_cmpps[8], *const x86_cmpss[8], *const x86_cmppd[8],
-	*const x86_cmpsd[8];
+								    *const x86_cmpsd[8];
 
 /* Memory (ops_sse_mem.c). Loads go to xmm[a], with zeroes above; the first raises #GP if the
  * address is not a multiple of 16. */
-extern handler_fn *const x86_load_xmm128_aligned[KIND_COUNT], *const x86_load_xmm128[KIND_COUNT],
-	*const x86_load_xmm64[KIND_COUNT], *const x86_load_xmm32[KIND_COUNT],
-	*const x86_load_xmm16[KIND_COUNT];
+extern handler_fn *const x86_load_xmm128_aligned[KIND_COUNT],
+	*const x86_load_xmm128[KIND_COUNT], *const x86_load_xmm64[KIND_COUNT],
+						    *const x86_load_xmm32[KIND_COUNT],
+							    *const x86_load_xmm16[KIND_COUNT];
 /* One half of xmm[a], the other is kept. */
 extern handler_fn *const x86_load_xmm_lo[KIND_COUNT], *const x86_load_xmm_hi[KIND_COUNT];
-extern handler_fn *const x86_store_xmm128_aligned[KIND_COUNT], *const x86_store_xmm128[KIND_COUNT],
-	*const x86_store_xmm64[KIND_COUNT], *const x86_store_xmm32[KIND_COUNT],
-	*const x86_store_xmm_hi[KIND_COUNT];
+extern handler_fn *const x86_store_xmm128_aligned[KIND_COUNT],
+	*const x86_store_xmm128[KIND_COUNT], *const x86_store_xmm64[KIND_COUNT],
+						     *const x86_store_xmm32[KIND_COUNT],
+							     *const x86_store_xmm_hi[KIND_COUNT];
 /* MMX register a; the load sets the exponent, the store enters MMX state. */
 extern handler_fn *const x86_load_mm[KIND_COUNT], *const x86_store_mm[KIND_COUNT];
 

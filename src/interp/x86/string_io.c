@@ -27,14 +27,16 @@ static u8 *io_run(struct x86_cpu *c, const struct op *op, u64 va, bool write, u6
 
 	if (c->r.df || !(c->v.mode & (MODE_64 | MODE_FLAT)))
 		return NULL;
-	u8 *host = vcpu_host_span(&c->v, va, write ? ACCESS_WRITE : ACCESS_READ, c->v.mmu_mode, &span);
+	u8 *host =
+		vcpu_host_span(&c->v, va, write ? ACCESS_WRITE : ACCESS_READ, c->v.mmu_mode, &span);
 	if (!host || span < element_size(op))
 		return NULL;
 	*elements = MIN(MIN(*elements, span / element_size(op)), IO_RUN_MAX);
 	return host;
 }
 
-static void finish_run(struct x86_cpu *c, const struct op *op, enum x86_gpr index, u64 *count, u64 n)
+static void finish_run(struct x86_cpu *c, const struct op *op, enum x86_gpr index, u64 *count,
+		       u64 n)
 {
 	x86_string_step(c, op, index, n);
 	*count -= n;

@@ -81,13 +81,15 @@ static u8 *run_host(struct x86_cpu *c, const struct op *op, enum x86_seg_name se
 	u64 offset = x86_string_index(c, op, reg), span = 0;
 	unsigned int size = 1u << LOG2(op);
 
-	if (c->r.df || c->v.mode & MODE_TF || *elements < 2 || offset + (*elements << LOG2(op)) - 1 > ea_mask(S_ASIZE(op->s)))
+	if (c->r.df || c->v.mode & MODE_TF || *elements < 2 ||
+	    offset + (*elements << LOG2(op)) - 1 > ea_mask(S_ASIZE(op->s)))
 		return NULL;
 	if (!(c->v.mode & (MODE_64 | MODE_FLAT)) &&
 	    !seg_allows(&c->seg[seg], offset, (unsigned int)(*elements << LOG2(op)), write))
 		return NULL;
 	u64 va = x86_string_linear(c, op, seg, offset, size, write);
-	u8 *host = vcpu_host_span(&c->v, va, write ? ACCESS_WRITE : ACCESS_READ, c->v.mmu_mode, &span);
+	u8 *host =
+		vcpu_host_span(&c->v, va, write ? ACCESS_WRITE : ACCESS_READ, c->v.mmu_mode, &span);
 	if (!host || span < size)
 		return NULL;
 	*elements = MIN(*elements, span >> LOG2(op));

@@ -80,9 +80,18 @@ static inline void x86_mem_store(struct x86_cpu *c, uint64_t va, unsigned int si
 /* --- descriptors --- */
 
 enum x86_system_type {
-	DESC_TSS16 = 1, DESC_LDT = 2, DESC_TSS16_BUSY = 3, DESC_CALL16 = 4, DESC_TASK_GATE = 5,
-	DESC_INT16 = 6, DESC_TRAP16 = 7, DESC_TSS32 = 9, DESC_TSS32_BUSY = 11, DESC_CALL32 = 12,
-	DESC_INT32 = 14, DESC_TRAP32 = 15,
+	DESC_TSS16 = 1,
+	DESC_LDT = 2,
+	DESC_TSS16_BUSY = 3,
+	DESC_CALL16 = 4,
+	DESC_TASK_GATE = 5,
+	DESC_INT16 = 6,
+	DESC_TRAP16 = 7,
+	DESC_TSS32 = 9,
+	DESC_TSS32_BUSY = 11,
+	DESC_CALL32 = 12,
+	DESC_INT32 = 14,
+	DESC_TRAP32 = 15,
 };
 
 struct x86_desc {
@@ -166,8 +175,7 @@ NORETURN void x86_raise_selector(struct x86_cpu *c, enum x86_vector vector, uint
 
 void x86_seg_set(struct x86_cpu *c, enum x86_seg_name s, uint16_t selector, uint64_t base,
 		 uint32_t limit, uint32_t attr);
-void x86_seg_set_desc(struct x86_cpu *c, enum x86_seg_name s, uint16_t selector,
-		      struct x86_desc d);
+void x86_seg_set_desc(struct x86_cpu *c, enum x86_seg_name s, uint16_t selector, struct x86_desc d);
 /* Null: no access is allowed through it. */
 void x86_seg_set_null(struct x86_cpu *c, enum x86_seg_name s, uint16_t selector);
 /* As real-address mode loads it (limit and attributes stay). */
@@ -202,8 +210,8 @@ struct x86_stack {
 /* The current stack at the current privilege. */
 void x86_stack_current(struct x86_cpu *c, struct x86_stack *st);
 /* A protected-mode stack of another level from a checked descriptor. */
-void x86_stack_other(struct x86_cpu *c, struct x86_stack *st, uint16_t selector,
-		     struct x86_desc d, uint64_t sp);
+void x86_stack_other(struct x86_cpu *c, struct x86_stack *st, uint16_t selector, struct x86_desc d,
+		     uint64_t sp);
 /* A 64-bit mode stack at supervisor level. */
 void x86_stack_64(struct x86_cpu *c, struct x86_stack *st, uint64_t sp);
 void x86_stack_push(struct x86_stack *st, unsigned int size, uint64_t value);
@@ -228,9 +236,9 @@ uint64_t x86_tss_rsp(struct x86_cpu *c, unsigned int slot); /* 0-2: RSP0-2, 4-10
 /* What is delivered to an interrupt or exception handler. */
 struct x86_delivery {
 	uint8_t vector;
-	bool software;	/* INT n, INT3, INTO: the gate's DPL counts, EXT is clear */
+	bool software; /* INT n, INT3, INTO: the gate's DPL counts, EXT is clear */
 	bool has_error;
-	bool resume;	/* RF in the saved flags: a fault, to be restarted */
+	bool resume; /* RF in the saved flags: a fault, to be restarted */
 	uint32_t error;
 	uint64_t return_pc;
 };
@@ -271,7 +279,7 @@ bool x86_pdptes_read(struct x86_cpu *c, uint64_t cr3, uint64_t pdpte[4]);
 /* Leaves SMM without RSM. */
 void x86_smm_reset(struct x86_cpu *c);
 void x86_smm_switch(struct x86_cpu *c, bool smm); /* the memory that is seen; flushes nothing */
-bool x86_is_amd(const struct x86_cpu *c); /* by the vendor that CPUID shows */
+bool x86_is_amd(const struct x86_cpu *c);	  /* by the vendor that CPUID shows */
 void x86_set_a20(struct x86_cpu *c, bool on);
 void x86_cpu_dump(struct cpu *cpu, FILE *out);
 extern const struct cpu_register x86_registers[];

@@ -7,9 +7,9 @@
  *	bed_run(load_null);
  *	bed_expect(EXC_GP, 0);
  *
- * Guest code runs until HLT. Every vector's handler is a HLT of its own, so where the processor halts
- * tells which exception it was; code at level 3 ends with "int $0xff". Memory is laid out as the
- * constants say; descriptors can be changed before running.
+ * Guest code runs until HLT. Every vector's handler is a HLT of its own, so where the processor
+ *halts tells which exception it was; code at level 3 ends with "int $0xff". Memory is laid out as
+ *the constants say; descriptors can be changed before running.
  */
 #ifndef TESTS_X86_BED_H
 #define TESTS_X86_BED_H
@@ -33,22 +33,41 @@
 
 /* Selectors that bed_start32() and bed_start64() set up. */
 enum {
-	SEL_CODE0 = 0x08, SEL_DATA0 = 0x10, SEL_CODE3 = 0x1b, SEL_DATA3 = 0x23, SEL_TSS = 0x28,
-	SEL_LDT = 0x38, SEL_CODE16 = 0x48, SEL_DATA16 = 0x50, SEL_CODE64 = 0x58,
-	SEL_CODE64_3 = 0x63, SEL_TSS2 = 0x70, SEL_TEST = 0x80, SEL_TEST2 = 0x88, SEL_TEST3 = 0x90,
+	SEL_CODE0 = 0x08,
+	SEL_DATA0 = 0x10,
+	SEL_CODE3 = 0x1b,
+	SEL_DATA3 = 0x23,
+	SEL_TSS = 0x28,
+	SEL_LDT = 0x38,
+	SEL_CODE16 = 0x48,
+	SEL_DATA16 = 0x50,
+	SEL_CODE64 = 0x58,
+	SEL_CODE64_3 = 0x63,
+	SEL_TSS2 = 0x70,
+	SEL_TEST = 0x80,
+	SEL_TEST2 = 0x88,
+	SEL_TEST3 = 0x90,
 };
 
 /* Descriptor attributes: access byte | G, D, L flags. */
 enum {
-	D_CODE = 0x9a, D_DATA = 0x92, D_RO = 0x90, D_DOWN = 0x96, D_EXEC = 0x98, D_CONF = 0x9e,
-	D_DPL3 = 0x60, D_32 = 0x400, D_64 = 0x200, D_PAGES = 0x800,
+	D_CODE = 0x9a,
+	D_DATA = 0x92,
+	D_RO = 0x90,
+	D_DOWN = 0x96,
+	D_EXEC = 0x98,
+	D_CONF = 0x9e,
+	D_DPL3 = 0x60,
+	D_32 = 0x400,
+	D_64 = 0x200,
+	D_PAGES = 0x800,
 };
 
 /* Assembles `text` for 16, 32 or 64 bits into the test's own constants. It runs at BED_CODE. */
-#define GUEST(name, bits, text)                                                                    \
-	extern const uint8_t guest_##name[], guest_##name##_end[];                                 \
-	__asm__(".pushsection .rodata\nguest_" #name ":\n.code" #bits "\n" text "\nhlt\nguest_" #name \
-		"_end:\n.popsection\n.code64\n")
+#define GUEST(name, bits, text)                                                 \
+	extern const uint8_t guest_##name[], guest_##name##_end[];              \
+	__asm__(".pushsection .rodata\nguest_" #name ":\n.code" #bits "\n" text \
+		"\nhlt\nguest_" #name "_end:\n.popsection\n.code64\n")
 
 extern struct x86_cpu *bed;
 extern struct address_space *bed_memory;

@@ -243,7 +243,8 @@ START_TEST(access_checks)
 	bed->r.r[RAX] = SEL_TEST;
 	bed_run(checks);
 	bed_expect_none();
-	ck_assert_uint_eq(bed->r.r[RCX] & ~UINT64_C(0xf0000), 0x00c09000); /* limit bits: undefined */
+	ck_assert_uint_eq(bed->r.r[RCX] & ~UINT64_C(0xf0000),
+			  0x00c09000); /* limit bits: undefined */
 	ck_assert_uint_eq((uint16_t)bed->r.r[RDX], 0x0101);
 	ck_assert_uint_eq(bed->r.r[RBX], 0x12340001); /* 12345fffh with BL 1 and BH 0 */
 	bed_start32();

@@ -10,7 +10,8 @@
  *    RCPPS, RSQRTPS beyond their promised 1.5 * 2^-12;
  *  - BSF and BSR of 0, BSWAP of 16 bits, SHLD and SHRD of 16 bits by more than 16: no result is
  *    promised. They are run, and the destination is compared where the host is known to behave;
- *  - CPUID, RDTSC, RDPMC, RDRAND: the answer is the machine's; SYSEXIT: AMD's have none in long mode;
+ *  - CPUID, RDTSC, RDPMC, RDRAND: the answer is the machine's; SYSEXIT: AMD's have none in long
+ * mode;
  *  - 3DNow!: no Intel processor has it.
  */
 #include "truth-gen.h"

@@ -1,11 +1,11 @@
 /*
  * CPU truth: random instruction sequences run on the host's own x86-64 processor and in the
- * interpreter from one state; registers, flags, memory, x87, MMX and SSE state and the exception that
- * ended the sequence must agree.
+ * interpreter from one state; registers, flags, memory, x87, MMX and SSE state and the exception
+ *that ended the sequence must agree.
  *
  * Both sides see the same virtual addresses: code, scratch data and stack lie at fixed places below
- * 2 GiB. 32-bit and 16-bit code runs natively in compatibility mode, through the segments that Linux
- * gives every process (CS 23h) and an LDT of our own (modify_ldt).
+ * 2 GiB. 32-bit and 16-bit code runs natively in compatibility mode, through the segments that
+ *Linux gives every process (CS 23h) and an LDT of our own (modify_ldt).
  *
  *	test-truth			some 100,000 cases
  *	RATITE_CASES=2000000 test-truth
@@ -40,26 +40,28 @@ typedef int64_t s64;
 #define DATA_SIZE  (DATA_PAGES * PAGE)
 #define DATA_RW	   ((DATA_PAGES - 1) * PAGE)
 /* FS and GS bases in 64-bit mode. */
-#define FS_BASE	   (DATA_BASE - 0x3000u)
-#define GS_BASE	   (DATA_BASE + 0x840u)
+#define FS_BASE (DATA_BASE - 0x3000u)
+#define GS_BASE (DATA_BASE + 0x840u)
 
 /* Selectors that Linux gives to user programs, and those of our LDT. */
 enum {
-	SEL_CS32 = 0x23, SEL_DS = 0x2b, SEL_CS64 = 0x33,
-	SEL_LDT_DATA = 0x07,	/* 32-bit data: base DATA_BASE, limit: the scratch area */
-	SEL_LDT_DOWN = 0x0f,	/* the same base, expand-down above LDT_DOWN_LIMIT */
-	SEL_LDT_CS16 = 0x17,	/* 16-bit code at CODE_BASE, 8 KiB */
-	SEL_LDT_DS16 = 0x1f,	/* 16-bit data and stack at DATA_BASE, the scratch area and 1 KiB */
-	SEL_LDT_RO = 0x27,	/* read-only data */
-	SEL_LDT_XO = 0x2f,	/* execute-only code */
-	SEL_LDT_NP = 0x37,	/* not present */
-	SEL_LDT_DOWN16 = 0x3f,	/* 16-bit expand-down stack */
-	SEL_LDT_CODE = 0x47,	/* readable code at DATA_BASE, to be read only */
+	SEL_CS32 = 0x23,
+	SEL_DS = 0x2b,
+	SEL_CS64 = 0x33,
+	SEL_LDT_DATA = 0x07,   /* 32-bit data: base DATA_BASE, limit: the scratch area */
+	SEL_LDT_DOWN = 0x0f,   /* the same base, expand-down above LDT_DOWN_LIMIT */
+	SEL_LDT_CS16 = 0x17,   /* 16-bit code at CODE_BASE, 8 KiB */
+	SEL_LDT_DS16 = 0x1f,   /* 16-bit data and stack at DATA_BASE, the scratch area and 1 KiB */
+	SEL_LDT_RO = 0x27,     /* read-only data */
+	SEL_LDT_XO = 0x2f,     /* execute-only code */
+	SEL_LDT_NP = 0x37,     /* not present */
+	SEL_LDT_DOWN16 = 0x3f, /* 16-bit expand-down stack */
+	SEL_LDT_CODE = 0x47,   /* readable code at DATA_BASE, to be read only */
 };
 #define TRUTH_LDT 9
 
 struct ldt_entry {
-	u32 base, limit; /* limit in bytes */
+	u32 base, limit;			 /* limit in bytes */
 	bool big, down, code, readonly, missing; /* readonly: of code, execute-only */
 };
 extern const struct ldt_entry truth_ldt[TRUTH_LDT];
@@ -83,9 +85,9 @@ struct state {
 
 enum code_mode { CODE64, CODE32, CODE16 };
 
-#define SEQ_MAX	  8
-#define SEQ_ROOM  (7 * SEQ_MAX) /* with what the generator puts in between */
-#define INSN_MAX  20
+#define SEQ_MAX	 8
+#define SEQ_ROOM (7 * SEQ_MAX) /* with what the generator puts in between */
+#define INSN_MAX 20
 
 /* --- a case --- */
 
@@ -96,12 +98,12 @@ struct insn {
 	const struct insn_row *row;
 	u8 bytes[INSN_MAX];
 	u8 len;
-	s8 skip;	 /* branches: go past so many instructions; -1: no branch */
+	s8 skip;	     /* branches: go past so many instructions; -1: no branch */
 	u8 rel_at, rel_size; /* where the displacement of a branch or ... */
-	u8 rip_at;	 /* ... of a RIP-relative operand is; 0: none */
-	u8 abs_at;	 /* an immediate with the address that `skip` leads to; 0: none */
+	u8 rip_at;	     /* ... of a RIP-relative operand is; 0: none */
+	u8 abs_at;	     /* an immediate with the address that `skip` leads to; 0: none */
 	u32 rip_target;
-	u16 selector;	 /* of a far pointer, whose offset is at abs_at; 0: near */
+	u16 selector;		      /* of a far pointer, whose offset is at abs_at; 0: near */
 	u16 reads, writes, undefined; /* flags */
 	/* the memory operand: its linear address (0: unknown) and size */
 	u64 mem_at;
@@ -123,9 +125,9 @@ struct tcase {
 	u32 start; /* offset of the code in its pages */
 	/* layout */
 	u8 code[1024];
-	unsigned int size;	/* without the end marker */
-	u16 at[SEQ_ROOM + 1];	/* offset of each instruction, and the end */
-	bool cut;		/* the end lies behind the code pages: it runs into a fetch fault */
+	unsigned int size;    /* without the end marker */
+	u16 at[SEQ_ROOM + 1]; /* offset of each instruction, and the end */
+	bool cut;	      /* the end lies behind the code pages: it runs into a fetch fault */
 };
 
 /* --- truth-gen.c, truth-tables.c --- */
