@@ -50,6 +50,19 @@ def wait_for_screen(vm, folder, pattern):
         time.sleep(0.5)
 
 
+def list_devices(vm, folder):
+    """Types `ls` at GRUB's prompt, which `c` leads to from a menu, until devices are listed."""
+    listing = r"\((fd0|hd0|cd|memdisk)"
+    while not re.search(listing, screen(vm, folder)):
+        prompt = re.search(r"grub>\s*$", screen(vm, folder))
+        for key in ("l", "s", "ret") if prompt else ("c",):
+            vm.send(f"sendkey {key}\n")
+            time.sleep(0.3)
+        if time.monotonic() > vm.deadline:
+            vm.fail(f"GRUB lists no devices:\n{screen(vm, folder)}")
+        time.sleep(1)
+
+
 def on_screen(name):
     arguments, pattern = GUESTS[name]
     for word in arguments:
@@ -63,10 +76,7 @@ def on_screen(name):
             vm.expect(r"\(qemu\)")
             wait_for_screen(vm, folder, pattern)
             if name.startswith("grub"):
-                for key in ("c", "l", "s", "ret"):
-                    vm.send(f"sendkey {key}\n")
-                    time.sleep(0.3)
-                wait_for_screen(vm, folder, r"\((fd0|hd0|cd|memdisk)")
+                list_devices(vm, folder)
             vm.send("quit\n")
             if vm.wait():
                 vm.fail("quit does not end with status 0")
