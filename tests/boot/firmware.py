@@ -10,6 +10,7 @@ nothing to boot.
 
 import pathlib
 import re
+import shutil
 import tempfile
 import time
 
@@ -70,6 +71,9 @@ def on_screen(name):
             harness.skip(f"no {word}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
+        # A copy of its own: images are locked while they are open for writing.
+        arguments = [shutil.copy(word, folder) if isinstance(word, pathlib.Path) else word
+                     for word in arguments]
         with harness.Emulator("qemu-system-i386",
                               ["-m", "32", "-net", "none", "-display", "none", "-serial", "null",
                                "-monitor", "stdio", *arguments], limit=120) as vm:
