@@ -13,16 +13,7 @@
 #define INTERP_ARM_OPS_H
 
 #include "interp/arm/cpu.h"
-#include "interp/block.h"
-
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
-typedef int8_t s8;
-typedef int16_t s16;
-typedef int32_t s32;
-typedef int64_t s64;
+#include "interp/body.h"
 
 #define CPU ((struct arm_cpu *)v)
 
@@ -31,51 +22,18 @@ typedef int64_t s64;
 	enum body_exit body_arm_##name(struct vcpu *v, struct arm_regs *regs, \
 				       const struct op *op);                  \
 	enum body_exit body_arm_##name(struct vcpu *v, struct arm_regs *regs, const struct op *op)
-#define REGS	     regs
-#define NEXT	     return BODY_NEXT
-#define SLOW(expr)   return BODY_INTERPRET
-#define LEAVE	     return BODY_INTERPRET
-#define LEAVE_AFTER  return BODY_INTERPRET
-#define BRANCH_TAKEN return BODY_BRANCH
-#define SKIP	     return BODY_SKIP
-#define JUMP_TO(pc_) return (v->pc = (pc_), BODY_DONE)
+#define REGS	    regs
+#define LEAVE_AFTER return BODY_INTERPRET
+#define SKIP	    return BODY_SKIP
 #else
 #define OP(name)                  \
 	handler_fn arm_op_##name; \
 	UNSANITIZED HANDLER void arm_op_##name(struct vcpu *v, const struct op *op, int64_t budget)
-#define REGS (&CPU->r)
-#define NEXT MUSTTAIL return op[1].fn(v, op + 1, budget)
-/* Something that may raise, or look at pc and budget: they are known from v->op. */
-#define SLOW(expr)                  \
-	do {                        \
-		v->op = op;         \
-		v->budget = budget; \
-		expr;               \
-	} while (0)
-/* Back to the loop; v->pc is set. */
-#define LEAVE	    MUSTTAIL return op_leave(v, op, budget)
+#define REGS	    (&CPU->r)
 /* The op's instruction is complete; the loop goes on at the one of the next op. */
 #define LEAVE_AFTER MUSTTAIL return op_dropped(v, op + 1, budget)
 /* Behind the following op->x ops. */
 #define SKIP	    MUSTTAIL return op[1 + op->x].fn(v, op + 1 + op->x, budget)
-/* The op's branch to imm is taken; the rest of the block is not run. */
-#define BRANCH_TAKEN                                                     \
-	do {                                                             \
-		const struct op *link_ = op->link;                       \
-		budget += op->x;                                         \
-		if (LIKELY(link_ != NULL))                               \
-			ENTER_BLOCK(link_);                              \
-		v->pc = op->imm;                                         \
-		if (op->s)                                               \
-			MUSTTAIL return op_jump_and_link(v, op, budget); \
-		MUSTTAIL return op_jump(v, op, budget);                  \
-	} while (0)
-/* An indirect branch, the last op of its block. */
-#define JUMP_TO(pc_)                                    \
-	do {                                            \
-		v->pc = (pc_);                          \
-		MUSTTAIL return op_jump(v, op, budget); \
-	} while (0)
 #endif
 
 #define R(off)	      (*(const u32 *)((const char *)REGS + (off)))

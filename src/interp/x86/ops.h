@@ -13,17 +13,8 @@
 #ifndef INTERP_X86_OPS_H
 #define INTERP_X86_OPS_H
 
-#include "interp/block.h"
+#include "interp/body.h"
 #include "interp/x86/cpu.h"
-
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
-typedef int8_t s8;
-typedef int16_t s16;
-typedef int32_t s32;
-typedef int64_t s64;
 
 #define CPU ((struct x86_cpu *)v)
 
@@ -32,45 +23,12 @@ typedef int64_t s64;
 	enum body_exit body_x86_##name(struct vcpu *v, struct x86_regs *regs, \
 				       const struct op *op);                  \
 	enum body_exit body_x86_##name(struct vcpu *v, struct x86_regs *regs, const struct op *op)
-#define REGS	     regs
-#define NEXT	     return BODY_NEXT
-#define SLOW(expr)   return BODY_INTERPRET
-#define LEAVE	     return BODY_INTERPRET
-#define BRANCH_TAKEN return BODY_BRANCH
-#define JUMP_TO(pc_) return (v->pc = (pc_), BODY_DONE)
+#define REGS regs
 #else
 #define OP(name)                  \
 	handler_fn x86_op_##name; \
 	UNSANITIZED HANDLER void x86_op_##name(struct vcpu *v, const struct op *op, int64_t budget)
 #define REGS (&CPU->r)
-#define NEXT MUSTTAIL return op[1].fn(v, op + 1, budget)
-/* Something that may raise, or look at pc and budget: they are known from v->op. */
-#define SLOW(expr)                  \
-	do {                        \
-		v->op = op;         \
-		v->budget = budget; \
-		expr;               \
-	} while (0)
-/* Back to the loop; v->pc is set. */
-#define LEAVE MUSTTAIL return op_leave(v, op, budget)
-/* The op's branch to imm is taken; the rest of the block is not run. */
-#define BRANCH_TAKEN                                                     \
-	do {                                                             \
-		const struct op *link_ = op->link;                       \
-		budget += op->x;                                         \
-		if (LIKELY(link_ != NULL))                               \
-			ENTER_BLOCK(link_);                              \
-		v->pc = op->imm;                                         \
-		if (op->s)                                               \
-			MUSTTAIL return op_jump_and_link(v, op, budget); \
-		MUSTTAIL return op_jump(v, op, budget);                  \
-	} while (0)
-/* An indirect branch, the last op of its block. */
-#define JUMP_TO(pc_)                                    \
-	do {                                            \
-		v->pc = (pc_);                          \
-		MUSTTAIL return op_jump(v, op, budget); \
-	} while (0)
 #endif
 
 /* --- registers --- */
