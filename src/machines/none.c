@@ -17,7 +17,7 @@ static struct error *none_init(struct machine *m)
 	return NULL;
 }
 
-MACHINE(none, .name = "none", .help = "empty machine", .targets = "i386 x86_64",
+MACHINE(none, .name = "none", .help = "empty machine", .targets = "i386 x86_64 arm",
 	.default_cpu = "none", .max_cpus = 1, .default_ram = UINT64_C(128) << 20,
 	.default_vga = "none", .default_boot = "c", .drive_interface = "none", .no_floppy = true,
 	.no_cdrom = true, .init = none_init);

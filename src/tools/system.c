@@ -123,3 +123,4 @@ static int system_main(const struct program *self, int argc, char **argv)
 SYSTEM(qemu, "qemu", "i386");
 SYSTEM(qemu_system_i386, "qemu-system-i386", "i386");
 SYSTEM(qemu_system_x86_64, "qemu-system-x86_64", "x86_64");
+SYSTEM(qemu_system_arm, "qemu-system-arm", "arm");
