@@ -7,20 +7,13 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "boot"))
+HERE = os.path.dirname(__file__)
+sys.path[:0] = [os.path.join(HERE, "..", "boot"), os.path.join(HERE, "..", "..", "bench")]
+import firmware_rom  # noqa: E402
 import harness  # noqa: E402
 
 LIMIT_MS = 30
 RUNS = 15
-PORT = 0x501
-
-
-def bios():
-    """mov dx,PORT; mov al,0; out dx,al; hlt... and a far jump there from the reset vector."""
-    rom = bytearray(b"\xf4" * 65536)
-    rom[0:6] = b"\xba" + PORT.to_bytes(2, "little") + b"\xb0\x00\xee"
-    rom[0xfff0:0xfff5] = b"\xea\x00\x00\x00\xf0"
-    return rom
 
 
 def startup():
@@ -28,10 +21,11 @@ def startup():
     if harness.has_devices("qemu-system-x86_64", ["isa-debug-exit"]):
         harness.skip("isa-debug-exit is not built yet")
     with tempfile.NamedTemporaryFile(suffix=".bin") as rom:
-        rom.write(bios())
+        contents, exit_device = firmware_rom.exit_at_once()
+        rom.write(contents)
         rom.flush()
         command = [harness.program("qemu-system-x86_64"), "-bios", rom.name, "-display", "none",
-                   "-net", "none", "-device", f"isa-debug-exit,iobase={PORT:#x}"]
+                   "-net", "none", *exit_device]
         times = []
         for _ in range(RUNS):
             start = time.monotonic()
