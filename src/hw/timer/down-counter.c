@@ -2,7 +2,6 @@
 
 #include <glib.h>
 
-#define NS_PER_S 1000000000u
 typedef unsigned __int128 u128;
 
 /* --- ticks and times --- */
