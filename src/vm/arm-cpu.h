@@ -17,7 +17,9 @@
 /* cpu_class.set_line numbers. */
 enum arm_line {
 	ARM_LINE_IRQ, /* level; v7-M: the NVIC has an exception that may be entered now */
-	ARM_LINE_FIQ, /* level */
+	/* level; v7-M: an exception is pending that would be entered if PRIMASK were clear, which
+	 * ends WFI */
+	ARM_LINE_FIQ,
 	/* level: 1 holds the processor in reset, 0 lets it start from the reset vector */
 	ARM_LINE_RESET,
 };
@@ -39,6 +41,8 @@ void arm_cpu_set_private_base(struct cpu *cpu, uint32_t base);
 uint32_t arm_cpu_get_reg(struct cpu *cpu, unsigned int n);
 void arm_cpu_set_reg(struct cpu *cpu, unsigned int n, uint32_t value);
 uint32_t arm_cpu_get_cpsr(struct cpu *cpu);
+/* The model's identification: MIDR, or CPUID of v7-M. */
+uint32_t arm_cpu_midr(struct cpu *cpu);
 
 /*
  * A coprocessor that the chip has beside the core's own: CP6 and CP14 of the PXA, what CP15 c15

@@ -233,6 +233,11 @@ uint32_t arm_cpu_get_cpsr(struct cpu *cpu)
 	return arm_cpsr_get(arm_cpu(cpu));
 }
 
+uint32_t arm_cpu_midr(struct cpu *cpu)
+{
+	return arm_cpu(cpu)->model->midr;
+}
+
 void arm_cpu_halt(struct cpu *cpu)
 {
 	if (!arm_has_work(cpu))
