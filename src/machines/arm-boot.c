@@ -80,25 +80,32 @@ static struct error *load_raw(struct arm_boot *b, struct bytes file)
 	return place(b, b->entry, file);
 }
 
-static struct error *load_elf(struct arm_boot *b, struct bytes file)
+struct error *arm_boot_load_elf(struct loader *l, struct bytes file, struct elf_info *info)
 {
-	struct elf_info info;
-	struct error *err = elf_read_info(file, &info);
+	struct error *err = elf_read_info(file, info);
 
 	if (err)
 		return err;
-	if (info.machine != EM_ARM || info.wide) {
-		char *name = elf_machine_name(info.machine);
+	if (info->machine != EM_ARM || info->wide) {
+		char *name = elf_machine_name(info->machine);
 		err = error_new("this is an ELF file for %s; this machine has an ARM processor",
 				name);
 		g_free(name);
 		return err;
 	}
+	return elf_load(file, l, 0);
+}
+
+static struct error *load_elf(struct arm_boot *b, struct bytes file)
+{
+	struct elf_info info = {0};
+	struct error *err = arm_boot_load_elf(b->loader, file, &info);
+
 	b->entry = (uint32_t)info.entry;
 	b->low = (uint32_t)info.low;
 	b->high = (uint32_t)info.high;
 	b->big_endian = info.big_endian;
-	return elf_load(file, b->loader, 0);
+	return err;
 }
 
 static struct error *load_uimage(struct arm_boot *b, struct bytes file)
@@ -217,15 +224,14 @@ static struct error *load_initrd(struct arm_boot *b)
 /* --- processors --- */
 
 /* What -semihosting's SYS_GET_CMDLINE tells: the image and its words. */
-static void set_semihosting(struct arm_boot *b)
+void arm_boot_set_semihosting(struct machine *m, uint32_t ram_base, uint64_t ram_size)
 {
-	struct machine *m = b->m;
 	char *line = g_strdup_printf("%s%s%s", m->kernel ? m->kernel : "", m->append ? " " : "",
 				     m->append ? m->append : "");
-	uint64_t end = b->ram_base + b->ram_size;
+	uint64_t end = ram_base + ram_size;
 
-	for (struct cpu *cpu = cpu_first(); cpu; cpu = cpu->next)
-		arm_cpu_set_semihosting(cpu, line, b->ram_base, (uint32_t)MIN(end, UINT32_MAX));
+	for (struct cpu *cpu = cpu_first(); cpu && m->semihosting; cpu = cpu->next)
+		arm_cpu_set_semihosting(cpu, line, ram_base, (uint32_t)MIN(end, UINT32_MAX));
 	g_free(line);
 }
 
@@ -259,8 +265,7 @@ struct error *arm_boot_load(struct arm_boot *b)
 	struct error *err;
 
 	b->loader = loader_new(&m->memory);
-	if (m->semihosting)
-		set_semihosting(b);
+	arm_boot_set_semihosting(m, b->ram_base, b->ram_size);
 	if (!m->kernel)
 		return needs_kernel(m);
 	b->has_kernel = true;

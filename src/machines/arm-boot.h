@@ -37,6 +37,12 @@ struct arm_boot {
 /* Loads what the options ask for; without -kernel the processors start at their reset vectors. */
 struct error *arm_boot_load(struct arm_boot *b) NODISCARD;
 
+/* The parts that boards without Linux share: an ELF file for ARM, -semihosting where it is on. */
+struct elf_info;
+struct error *arm_boot_load_elf(struct loader *l, struct bytes file,
+				struct elf_info *info) NODISCARD;
+void arm_boot_set_semihosting(struct machine *m, uint32_t ram_base, uint64_t ram_size);
+
 /* Appends one ATAG: its number and its words. */
 void arm_boot_tag(GByteArray *tags, uint32_t number, const uint32_t *words, unsigned int count);
 /* arm-boot-params.c: puts ATAGs or the device tree into memory and sets b->params. */

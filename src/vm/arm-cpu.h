@@ -140,6 +140,16 @@ void arm_m_scb_changed(struct cpu *cpu);
 /* Reads the initial SP and PC from the vector table, as at the end of reset: a board calls it once
  * its image is loaded. */
 void arm_m_reset_vectors(struct cpu *cpu);
+/* The same functions for the NVIC's device, which does not know the execution core. */
+struct arm_m_cpu_ops {
+	int (*priority_limit)(struct cpu *cpu);
+	unsigned int (*current)(struct cpu *cpu);
+	struct arm_m_scb *(*scb)(struct cpu *cpu);
+	void (*scb_changed)(struct cpu *cpu);
+	void (*event)(struct cpu *cpu);
+	uint32_t (*midr)(struct cpu *cpu);
+};
+extern const struct arm_m_cpu_ops arm_m_cpu_ops;
 /* An event of SEV or of an interrupt that became pending (SCR.SEVONPEND): ends WFE. */
 void arm_cpu_event(struct cpu *cpu);
 

@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "vm/runstate.h"
 
+#include <glib.h>
+
 enum {
 	ICTR = 0x004,
 	ACTLR = 0x008,
@@ -114,7 +116,7 @@ static void write_flags(struct nvic *n, unsigned int offset, uint32_t value)
 	case NVIC_ISPR:
 		set_flags(n, n->pending, first, value, 1);
 		if (value && n->sevonpend)
-			arm_cpu_event(n->cpu);
+			n->ops->event(n->cpu);
 		break;
 	case NVIC_ICPR: clear_pending(n, first, value); break;
 	default: return;
@@ -168,15 +170,15 @@ static bool is_priority(unsigned int offset)
 
 static uint32_t read_icsr(const struct nvic *n)
 {
-	uint32_t value = arm_m_current(n->cpu), interrupts = 0, others = 0;
+	uint32_t value = n->ops->current(n->cpu), interrupts = 0, others = 0;
 
 	for (unsigned int i = 1; i < NVIC_IRQ + n->irqs; i++) {
 		interrupts |= i >= NVIC_IRQ && n->pending[i] && n->enabled[i];
-		others += n->active[i] && i != arm_m_current(n->cpu);
+		others += n->active[i] && i != n->ops->current(n->cpu);
 	}
 	value |= nvic_pending_exception(n) << 12;
 	value |= interrupts << 22;
-	if (arm_m_current(n->cpu) && !others)
+	if (n->ops->current(n->cpu) && !others)
 		value |= 1 << 11; /* RETTOBASE */
 	value |= n->pending[ARM_M_SYSTICK] ? ICSR_PENDSTSET : 0;
 	value |= n->pending[ARM_M_PENDSV] ? ICSR_PENDSVSET : 0;
@@ -236,7 +238,7 @@ static void write_shcsr(struct nvic *n, uint32_t value)
 
 static uint32_t read_scr(const struct nvic *n)
 {
-	const struct arm_m_scb *scb = arm_m_scb(n->cpu);
+	const struct arm_m_scb *scb = n->ops->scb(n->cpu);
 
 	return (scb->sleep_on_exit ? SCR_SLEEPONEXIT : 0) | (scb->sleep_deep ? SCR_SLEEPDEEP : 0) |
 	       (n->sevonpend ? SCR_SEVONPEND : 0);
@@ -244,7 +246,7 @@ static uint32_t read_scr(const struct nvic *n)
 
 static void write_scr(struct nvic *n, uint32_t value)
 {
-	struct arm_m_scb *scb = arm_m_scb(n->cpu);
+	struct arm_m_scb *scb = n->ops->scb(n->cpu);
 
 	scb->sleep_on_exit = value & SCR_SLEEPONEXIT;
 	scb->sleep_deep = value & SCR_SLEEPDEEP;
@@ -256,7 +258,7 @@ static void write_scr(struct nvic *n, uint32_t value)
 /* RBAR and RASR of the region that RNR names; the aliases are the same registers again. */
 static uint32_t read_mpu(const struct nvic *n, unsigned int offset)
 {
-	const struct arm_m_scb *scb = arm_m_scb(n->cpu);
+	const struct arm_m_scb *scb = n->ops->scb(n->cpu);
 
 	switch (offset) {
 	case MPU_TYPE: return MPU_REGIONS << 8;
@@ -271,7 +273,7 @@ static uint32_t read_mpu(const struct nvic *n, unsigned int offset)
 
 static void write_mpu(struct nvic *n, unsigned int offset, uint32_t value)
 {
-	struct arm_m_scb *scb = arm_m_scb(n->cpu);
+	struct arm_m_scb *scb = n->ops->scb(n->cpu);
 
 	if (offset == MPU_CTRL) {
 		scb->mpu_ctrl = value & 7;
@@ -290,17 +292,17 @@ static void write_mpu(struct nvic *n, unsigned int offset, uint32_t value)
 			scb->mpu_rbar[n->mpu_rnr & 7] = value & ~0x1fu;
 		}
 	}
-	arm_m_scb_changed(n->cpu);
+	n->ops->scb_changed(n->cpu);
 }
 
 /* --- all of them --- */
 
 static uint32_t read_scb(struct nvic *n, unsigned int offset)
 {
-	const struct arm_m_scb *scb = arm_m_scb(n->cpu);
+	const struct arm_m_scb *scb = n->ops->scb(n->cpu);
 
 	switch (offset) {
-	case CPUID: return arm_cpu_midr(n->cpu);
+	case CPUID: return n->ops->midr(n->cpu);
 	case ICSR: return read_icsr(n);
 	case VTOR: return scb->vtor;
 	case AIRCR: return 0xfa050000 | (uint32_t)n->prigroup << 8;
@@ -354,7 +356,7 @@ static void software_interrupt(struct nvic *n, uint32_t number)
 
 static void write_scb(struct nvic *n, unsigned int offset, uint32_t value)
 {
-	struct arm_m_scb *scb = arm_m_scb(n->cpu);
+	struct arm_m_scb *scb = n->ops->scb(n->cpu);
 
 	switch (offset) {
 	case ICSR: write_icsr(n, value); break;
@@ -363,7 +365,7 @@ static void write_scb(struct nvic *n, unsigned int offset, uint32_t value)
 	case SCR: write_scr(n, value); break;
 	case CCR:
 		scb->ccr = value & CCR_WRITABLE;
-		arm_m_scb_changed(n->cpu);
+		n->ops->scb_changed(n->cpu);
 		break;
 	case SHCSR: write_shcsr(n, value); break;
 	case CFSR: scb->cfsr &= ~value; break;

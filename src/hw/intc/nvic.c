@@ -5,6 +5,7 @@
  */
 #include "hw/intc/nvic.h"
 
+#include <glib.h>
 #include <string.h>
 
 enum { HFSR_FORCED = 1 << 30, HFSR_DEBUGEVT = 1u << 31, DEMCR_MON_EN = 1 << 16 };
@@ -42,7 +43,7 @@ static int active_priority(const struct nvic *n)
 /* What the masks let through; BASEPRI has as many bits as priorities have. */
 static int mask_priority(const struct nvic *n)
 {
-	int limit = arm_m_priority_limit(n->cpu);
+	int limit = n->ops->priority_limit(n->cpu);
 	int implemented = 0xff00 >> n->priority_bits & 0xff;
 
 	if (limit <= 0 || limit == NO_PRIORITY)
@@ -110,7 +111,7 @@ void nvic_set_pending(struct nvic *n, unsigned int exception, bool pending)
 
 	n->pending[exception] = pending;
 	if (pending && !was && n->sevonpend)
-		arm_cpu_event(n->cpu);
+		n->ops->event(n->cpu);
 	nvic_update(n);
 }
 
@@ -165,7 +166,7 @@ static bool fault_pending(void *opaque, int number)
 	if (!is_enabled(n, exception) || group(n, priority(n, exception)) >= now) {
 		if (priority(n, ARM_M_HARD_FAULT) >= now)
 			return false;
-		arm_m_scb(n->cpu)->hfsr |=
+		n->ops->scb(n->cpu)->hfsr |=
 			exception == ARM_M_DEBUG_MONITOR ? HFSR_DEBUGEVT : HFSR_FORCED;
 		exception = ARM_M_HARD_FAULT;
 	}
@@ -240,6 +241,7 @@ static struct error *nvic_post_load(struct device *dev)
 
 static const struct prop props[] = {
 	PROP_PTR("cpu", struct nvic, cpu),
+	PROP_PTR("cpu-ops", struct nvic, ops),
 	PROP_PTR("clock", struct nvic, clock),
 	PROP_U32("num-irq", struct nvic, irqs, 64, "external interrupts"),
 	PROP_U8("priority-bits", struct nvic, priority_bits, 8, "implemented bits of a priority"),

@@ -21,6 +21,7 @@
 struct nvic {
 	struct device dev;
 	struct cpu *cpu;
+	const struct arm_m_cpu_ops *ops;
 	struct region scs;
 	struct irq inputs[NVIC_MAX_IRQS];
 	/* properties */

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 
+#include <glib.h>
 #include <string.h>
 
 enum {

@@ -10,7 +10,7 @@ static uint64_t ticks_since_origin(const struct down_counter *c)
 {
 	int64_t ns = clock_now(CLOCK_VIRTUAL) - c->origin;
 
-	return ns <= 0 ? 0 : (uint64_t)((u128)(uint64_t)ns * c->hz / NS_PER_S);
+	return ns <= 0 ? 0 : (uint64_t)((u128)(uint64_t)ns * c->hz / (u128)NS_PER_S);
 }
 
 static uint64_t period(const struct down_counter *c)
@@ -43,11 +43,11 @@ static void schedule(struct down_counter *c)
 		timer_cancel(&c->timer);
 		return;
 	}
-	u128 ns = (ticks_to(c, c->told + 1) * NS_PER_S + c->hz - 1) / c->hz;
+	u128 ns = (ticks_to(c, c->told + 1) * (u128)NS_PER_S + c->hz - 1) / c->hz;
 	int64_t left = INT64_MAX - 1 - c->origin;
 	int64_t deadline = ns > (u128)left ? INT64_MAX - 1 : c->origin + (int64_t)ns;
 	/* Only counters that are faster than that are held back. */
-	if (c->told && (u128)period(c) * NS_PER_S < (u128)DOWN_COUNTER_MIN_NS * c->hz)
+	if (c->told && (u128)period(c) * (u128)NS_PER_S < (u128)DOWN_COUNTER_MIN_NS * c->hz)
 		deadline = MAX(deadline, clock_now(CLOCK_VIRTUAL) + DOWN_COUNTER_MIN_NS);
 	timer_set(&c->timer, deadline);
 }

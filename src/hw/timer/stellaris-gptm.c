@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 
+#include <glib.h>
+
 enum {
 	CFG = 0x00,
 	TAMR = 0x04,
@@ -31,7 +33,6 @@ enum { CFG_32BIT = 0, CFG_RTC = 1, CFG_16BIT = 4 };
 enum { MR_ONE_SHOT = 1, MR_PERIODIC = 2, MR_CAPTURE = 3, MR_AMS = 8 };
 enum { CTL_EN = 1 << 0, CTL_RTCEN = 1 << 4, CTL_OTE = 1 << 5, CTL_WRITABLE = 0x6f7f };
 enum { INT_TO = 1 << 0, INT_RTC = 1 << 3, INT_ALL = 0x70f };
-#define NS_PER_S INT64_C(1000000000)
 
 static void update_irq(struct stellaris_gptm *t)
 {

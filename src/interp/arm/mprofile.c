@@ -430,6 +430,15 @@ void arm_m_scb_changed(struct cpu *cpu)
 		cpu_run_on(cpu, scb_changed_work, NULL);
 }
 
+const struct arm_m_cpu_ops arm_m_cpu_ops = {
+	.priority_limit = arm_m_priority_limit,
+	.current = arm_m_current,
+	.scb = arm_m_scb,
+	.scb_changed = arm_m_scb_changed,
+	.event = arm_cpu_event,
+	.midr = arm_cpu_midr,
+};
+
 void arm_m_reset_vectors(struct cpu *cpu)
 {
 	struct arm_cpu *c = arm_cpu(cpu);
