@@ -111,6 +111,7 @@ static struct error *backing_open(struct image *img, GPtrArray *seen)
 	char *path = image_path_relative(img->filename, img->backing_file);
 	struct error *err = chain_open(path, img->backing_format, flags, seen, &img->backing);
 
+	err = error_prefix(err, "Could not open '%s'", path);
 	g_free(path);
 	return error_prefix(err, "Could not open backing file");
 }
@@ -182,25 +183,30 @@ static struct error *chain_open(const char *filename, const char *format, unsign
 
 	*out = NULL;
 	if (seen->len >= MAX_CHAIN)
-		return error_new("Could not open '%s': Backing chain is longer than %d images",
-				 filename, MAX_CHAIN);
+		return error_new("Backing chain is longer than %d images", MAX_CHAIN);
 	if (!chain_note(seen, filename))
-		return error_new("Could not open '%s': Backing file chain loops back to it",
-				 filename);
+		return error_new("Backing file chain loops back to it");
 	err = image_open_file(filename, flags, &file);
 	if (!err)
 		err = open_on(file, format, flags, seen, out);
-	return error_prefix(err, "Could not open '%s'", filename);
+	return err;
 }
 
-struct error *image_open(const char *filename, const char *format, unsigned int flags,
-			 struct image **out)
+struct error *image_open_unnamed(const char *filename, const char *format, unsigned int flags,
+				 struct image **out)
 {
 	GPtrArray *seen = g_ptr_array_new_with_free_func(g_free);
 	struct error *err = chain_open(filename, format, flags, seen, out);
 
 	g_ptr_array_free(seen, TRUE);
 	return err;
+}
+
+struct error *image_open(const char *filename, const char *format, unsigned int flags,
+			 struct image **out)
+{
+	return error_prefix(image_open_unnamed(filename, format, flags, out), "Could not open '%s'",
+			    filename);
 }
 
 struct error *image_open_backing(struct image *img)

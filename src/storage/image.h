@@ -129,6 +129,7 @@ struct image_driver {
 	struct error *(*snapshot_load)(struct image *img, const char *id);
 	int (*vmstate_read)(struct image *img, uint64_t offset, void *buf, size_t len);
 	int (*vmstate_write)(struct image *img, uint64_t offset, const void *buf, size_t len);
+	uint64_t (*vmstate_offset)(struct image *img);	 /* where it is, for those who ask */
 	void (*facts)(struct image *img, GArray *facts); /* struct image_fact */
 	struct error *(*amend)(struct image *img, struct image_create *c);
 	struct error *(*set_key)(struct image *img, const char *password);
@@ -166,6 +167,9 @@ struct image {
  */
 struct error *image_open(const char *filename, const char *format, unsigned int flags,
 			 struct image **img) NODISCARD;
+/* The same, with errors that only say why: for those who name the image in words of their own. */
+struct error *image_open_unnamed(const char *filename, const char *format, unsigned int flags,
+				 struct image **img) NODISCARD;
 /* Opens the protocol only. */
 struct error *image_open_file(const char *filename, unsigned int flags,
 			      struct image **img) NODISCARD;

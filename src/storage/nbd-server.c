@@ -438,10 +438,7 @@ static int status_extents(struct client *c, const struct request *r, uint8_t *ou
 		int err = image_map_chain(img, NULL, at, end - at, &x, &depth, NULL);
 		if (err)
 			return err;
-		uint32_t flags = (x.data || (x.zero && x.has_offset && x.allocated && !x.data && 0)
-					  ? 0
-					  : NBD_STATE_HOLE) |
-				 (x.zero ? NBD_STATE_ZERO : 0);
+		uint32_t flags = (x.data ? 0 : NBD_STATE_HOLE) | (x.zero ? NBD_STATE_ZERO : 0);
 		if (flags == last) {
 			uint8_t *p = out + 8 * (*n - 1);
 			store_be32(p, load_be32(p) + (uint32_t)x.length);
@@ -509,7 +506,7 @@ static int do_change(struct client *c, const struct request *r)
 	case NBD_CMD_CACHE: return 0;
 	default: return EINVAL;
 	}
-	if (!err && (r->flags & NBD_CMD_FUA))
+	if (!err && ((r->flags & NBD_CMD_FUA) || c->e->write_through))
 		err = image_flush(img);
 	return err;
 }

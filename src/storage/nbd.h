@@ -99,7 +99,8 @@ struct nbd_export {
 	GMutex mutex;			/* of the image: one client at a time */
 	const char *name, *description; /* "" is the default name */
 	uint64_t offset, size;		/* the part of the image that is shown */
-	bool readonly, shared, verbose;
+	bool readonly, shared;
+	bool write_through; /* each change is flushed */
 };
 
 /* Negotiates with a client and serves it until it leaves. Takes `fd`. Any thread. */

@@ -24,7 +24,7 @@ const struct image_opt qcow2_options[] = {
 	 "zlib"},
 	{"nocow", "Turn off copy-on-write (valid only on btrfs)", OPT_BOOL, NULL},
 	{"data_file", "File name of an external data file", OPT_STRING, NULL},
-	{"data_file_raw", "The external data file must stay valid as a raw image", OPT_BOOL, "off"},
+	{"data_file_raw", "The external data file must stay valid as a raw image", OPT_BOOL, NULL},
 	{"extended_l2", "Extended L2 tables", OPT_BOOL, "off"},
 	{NULL, NULL, 0, NULL},
 };

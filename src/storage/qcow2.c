@@ -181,9 +181,10 @@ static struct error *read_first_cluster(struct image *img)
 static struct error *read_entries(struct image *img, const char *what, uint64_t offset,
 				  uint32_t count, uint64_t **out)
 {
-	/* Lengths are bounded; yet a table may not lie behind the end of the file. */
-	if (count &&
-	    (offset >= img->file->size || count * 8ull > img->file->size - offset + 2097152))
+	/* The last cluster of the file may be cut off, but no table lies behind it. */
+	uint64_t end = (img->file->size | (img->cluster_size - 1)) + 1;
+
+	if (count && (offset >= end || count * 8ull > end - offset))
 		return error_new("Could not read %s: it lies behind the end of the file", what);
 	*out = g_new0(uint64_t, MAX(count, 1));
 	int e = qcow2_read_file(img, offset, *out, count * 8ull);
@@ -351,8 +352,10 @@ static int qcow2_flush(struct image *img)
 
 /* --- VM state: behind the end of the disk --- */
 
-static uint64_t vm_state_start(const struct qcow2 *q)
+static uint64_t vm_state_start(struct image *img)
 {
+	const struct qcow2 *q = qcow2_of(img);
+
 	return (uint64_t)q->vm_state_l1 << (q->cluster_bits + q->l2_bits);
 }
 
@@ -361,7 +364,7 @@ static int qcow2_vmstate_read(struct image *img, uint64_t offset, void *buf, siz
 	struct image *backing = img->backing;
 
 	img->backing = NULL;
-	int err = qcow2_do_read(img, vm_state_start(qcow2_of(img)) + offset, buf, len);
+	int err = qcow2_do_read(img, vm_state_start(img) + offset, buf, len);
 	img->backing = backing;
 	return err;
 }
@@ -370,7 +373,7 @@ static int qcow2_vmstate_write(struct image *img, uint64_t offset, const void *b
 {
 	struct qcow2 *q = qcow2_of(img);
 	struct image *backing = img->backing;
-	uint64_t at = vm_state_start(q) + offset;
+	uint64_t at = vm_state_start(img) + offset;
 
 	if (offset > IMAGE_MAX_SIZE / 2 || len > IMAGE_MAX_SIZE / 2)
 		return EFBIG;
@@ -433,6 +436,7 @@ const struct image_driver qcow2_driver = {
 	.snapshot_load = qcow2_snapshot_load,
 	.vmstate_read = qcow2_vmstate_read,
 	.vmstate_write = qcow2_vmstate_write,
+	.vmstate_offset = vm_state_start,
 	.facts = qcow2_facts,
 	.amend = qcow2_amend,
 	.set_key = qcow2_set_key,

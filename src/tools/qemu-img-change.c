@@ -125,17 +125,17 @@ static struct error *create(const struct img_args *a, struct image_create *c)
 
 int img_create(struct img_args *a)
 {
-	const char *format = a->format ? a->format : "raw", *name = operand(a, 0);
+	const char *format = a->image.format ? a->image.format : "raw", *name = operand(a, 0);
 	const struct image_driver *driver = image_driver_find(format);
 	struct image_create c;
 
 	if (!driver)
-		return img_fail_text("%s: Unknown file format '%s'", name ? name : "", format);
+		return tool_fail_text("%s: Unknown file format '%s'", name ? name : "", format);
 	if (driver->protocol)
 		driver = image_driver_find("raw");
 	if (!driver->create)
-		return img_fail_text("%s: Format driver '%s' does not support image creation",
-				     name ? name : "", format);
+		return tool_fail_text("%s: Format driver '%s' does not support image creation",
+				      name ? name : "", format);
 	if (a->options_help) {
 		img_options_help(driver, NULL);
 		return 0;
@@ -143,7 +143,7 @@ int img_create(struct img_args *a)
 	image_create_init(&c, driver, name);
 	struct error *err = create(a, &c);
 	image_create_clear(&c);
-	return err ? img_fail(err) : 0;
+	return err ? tool_fail(err) : 0;
 }
 
 /* --- resize --- */
@@ -157,19 +157,20 @@ int img_resize(struct img_args *a)
 	struct error *err = img_size(text + (sign != 0), &size);
 
 	if (err)
-		return img_fail(err);
-	err = img_open(a, name, a->format, IMAGE_RDWR | IMAGE_UNMAP | IMAGE_NO_IO, &img);
+		return tool_fail(err);
+	err = image_args_open_as(&a->image, name, a->image.format,
+				 IMAGE_RDWR | IMAGE_UNMAP | IMAGE_NO_IO, &img);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	if (sign < 0 && size > img->size) {
 		img_close(img, 1);
-		return img_fail_text("New image size must be positive");
+		return tool_fail_text("New image size must be positive");
 	}
 	size = sign > 0 ? img->size + size : sign < 0 ? img->size - size : size;
 	size = (size + SECTOR_SIZE - 1) & ~(uint64_t)(SECTOR_SIZE - 1);
 	if (!size) {
 		img_close(img, 1);
-		return img_fail_text("New image size must be positive");
+		return tool_fail_text("New image size must be positive");
 	}
 	if (size < img->size && !a->shrink) {
 		img_close(img, 1);
@@ -177,12 +178,12 @@ int img_resize(struct img_args *a)
 		warn_report("Shrinking an image will delete all data beyond the shrunken image's "
 			    "end. Before performing such an operation, make sure there is no "
 			    "important data there.");
-		return EXIT_ERROR;
+		return EXIT_FAILURE;
 	}
 	err = image_truncate(img, size, a->preallocation);
 	if (err) {
 		img_close(img, 1);
-		return img_fail(err);
+		return tool_fail(err);
 	}
 	int status = img_close(img, 0);
 	if (!status)
@@ -199,10 +200,11 @@ int img_amend(struct img_args *a)
 	struct error *err;
 
 	if (!a->options->len)
-		return img_fail_text("Must specify options (-o)");
-	err = img_open(a, operand(a, 0), a->format, IMAGE_RDWR | IMAGE_NO_IO, &img);
+		return tool_fail_text("Must specify options (-o)");
+	err = image_args_open_as(&a->image, operand(a, 0), a->image.format,
+				 IMAGE_RDWR | IMAGE_NO_IO, &img);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	if (a->options_help) {
 		img_options_help(img->driver, NULL);
 		return img_close(img, 0);
@@ -210,7 +212,7 @@ int img_amend(struct img_args *a)
 	if (!img->driver->amend) {
 		const char *name = img->driver->name;
 		img_close(img, 1);
-		return img_fail_text("Format driver '%s' does not support option amendment", name);
+		return tool_fail_text("Format driver '%s' does not support option amendment", name);
 	}
 	image_create_init(&c, img->driver, operand(a, 0));
 	err = img_creation_options(a, &c);
@@ -218,7 +220,7 @@ int img_amend(struct img_args *a)
 		err = img->driver->amend(img, &c);
 	image_create_clear(&c);
 	int status = img_close(img, err != NULL);
-	return err ? img_fail(err) : status;
+	return err ? tool_fail(err) : status;
 }
 
 /* --- snapshot --- */
@@ -267,14 +269,15 @@ int img_snapshot(struct img_args *a)
 	if (!a->snapshot_op)
 		a->snapshot_op = 'l';
 	bool write = a->snapshot_op != 'l';
-	struct error *err = img_open(a, operand(a, 0), a->format,
-				     (write ? IMAGE_RDWR : 0) | IMAGE_UNMAP | IMAGE_NO_IO, &img);
+	struct error *err =
+		image_args_open_as(&a->image, operand(a, 0), a->image.format,
+				   (write ? IMAGE_RDWR : 0) | IMAGE_UNMAP | IMAGE_NO_IO, &img);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	/* A snapshot that is not there is no error of list, and is one of the others. */
 	err = snapshot_work(a, img);
 	int status = img_close(img, err != NULL);
-	return err ? img_fail(err) : status;
+	return err ? tool_fail(err) : status;
 }
 
 /* --- commit --- */
@@ -372,16 +375,17 @@ int img_commit(struct img_args *a)
 	struct image *img;
 	unsigned int flags = 0;
 	bool through;
-	struct error *err = img_cache_flags(a->cache, &flags, &through);
+	struct error *err = image_cache_flags(a->image.cache, &flags, &through);
 
 	if (!err)
-		err = img_open(a, operand(a, 0), a->format, flags | IMAGE_RDWR | IMAGE_UNMAP, &img);
+		err = image_args_open_as(&a->image, operand(a, 0), a->image.format,
+					 flags | IMAGE_RDWR | IMAGE_UNMAP, &img);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	err = commit(a, img, flags);
 	int status = img_close(img, err != NULL);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	if (!status)
 		img_say(a, "Image committed.\n");
 	return status;
@@ -463,18 +467,18 @@ int img_rebase(struct img_args *a)
 	unsigned int flags = 0, source_flags = 0;
 	struct image *img;
 	bool through;
-	struct error *err = img_cache_flags(a->cache, &flags, &through);
+	struct error *err = image_cache_flags(a->image.cache, &flags, &through);
 
 	if (!a->has_backing)
-		return img_fail_text("rebase: say -b backing_file (empty: none)");
+		return tool_fail_text("rebase: say -b backing_file (empty: none)");
 	if (!err)
-		err = img_cache_flags(a->source_cache, &source_flags, &through);
+		err = image_cache_flags(a->source_cache, &source_flags, &through);
 	flags |= IMAGE_RDWR | IMAGE_UNMAP | (a->unsafe ? IMAGE_NO_BACKING | IMAGE_NO_IO : 0);
 	if (!err)
-		err = img_open(a, operand(a, 0), a->format, flags, &img);
+		err = image_args_open_as(&a->image, operand(a, 0), a->image.format, flags, &img);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	err = rebase(a, img, source_flags);
 	int status = img_close(img, err != NULL);
-	return err ? img_fail(err) : status;
+	return err ? tool_fail(err) : status;
 }

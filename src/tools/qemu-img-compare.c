@@ -52,8 +52,8 @@ static int compare_common(struct img_args *a, struct image *x, struct image *y, 
 		if (image_map_chain(x, NULL, at, n, &e1, &depth, NULL) ||
 		    image_map_chain(y, NULL, at, n, &e2, &depth, NULL)) {
 			status = COMPARE_MAP;
-			img_fail_text("Sector allocation test failed at offset %" G_GUINT64_FORMAT,
-				      at);
+			tool_fail_text("Sector allocation test failed at offset %" G_GUINT64_FORMAT,
+				       at);
 			break;
 		}
 		n = MIN(e1.length, e2.length);
@@ -68,7 +68,7 @@ static int compare_common(struct img_args *a, struct image *x, struct image *y, 
 		if (has_data(&e1) || has_data(&e2)) {
 			n = MIN(n, COMPARE_CHUNK);
 			if (image_pread(x, at, b1, n) || image_pread(y, at, b2, n)) {
-				img_fail_text("Error while reading offset %" G_GUINT64_FORMAT, at);
+				tool_fail_text("Error while reading offset %" G_GUINT64_FORMAT, at);
 				status = COMPARE_READ;
 				break;
 			}
@@ -104,8 +104,8 @@ static int compare_rest(struct img_args *a, struct image *img, uint64_t from)
 		if (has_data(&e)) {
 			n = MIN(n, COMPARE_CHUNK);
 			if (image_pread(img, from, buf, n)) {
-				img_fail_text("Error while reading offset %" G_GUINT64_FORMAT,
-					      from);
+				tool_fail_text("Error while reading offset %" G_GUINT64_FORMAT,
+					       from);
 				status = COMPARE_READ;
 			} else if (!buffer_is_zero(buf, n)) {
 				img_say(a, "Content mismatch at offset %" G_GUINT64_FORMAT "!\n",
@@ -146,18 +146,18 @@ int img_compare(struct img_args *a)
 	struct image *x, *y;
 	unsigned int flags = 0;
 	bool through;
-	struct error *err = img_cache_flags(a->source_cache, &flags, &through);
+	struct error *err = image_cache_flags(a->source_cache, &flags, &through);
 
 	if (!err)
-		err = img_open(a, operand(a, 0), a->format, flags, &x);
+		err = image_args_open_as(&a->image, operand(a, 0), a->image.format, flags, &x);
 	if (err) {
-		img_fail(err);
+		tool_fail(err);
 		return COMPARE_OPEN;
 	}
-	err = img_open(a, operand(a, 1), a->format2, flags, &y);
+	err = image_args_open_as(&a->image, operand(a, 1), a->format2, flags, &y);
 	if (err) {
 		img_close(x, 1);
-		img_fail(err);
+		tool_fail(err);
 		return COMPARE_OPEN;
 	}
 	int status = compare(a, x, y);
@@ -239,14 +239,14 @@ int img_bench(struct img_args *a)
 	struct error *err = read_bench(a, &b);
 
 	if (!err)
-		err = img_cache_flags(a->cache, &flags, &through);
+		err = image_cache_flags(a->image.cache, &flags, &through);
 	if (!err)
-		err = img_open(a, operand(a, 0), a->format, flags, &img);
+		err = image_args_open_as(&a->image, operand(a, 0), a->image.format, flags, &img);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	if (img->size < b.size || !b.size) {
 		img_close(img, 1);
-		return img_fail_text("Buffer size must be between 1 and the size of the image");
+		return tool_fail_text("Buffer size must be between 1 and the size of the image");
 	}
 	img_say(a,
 		"Sending %" G_GUINT64_FORMAT " %s requests, %" G_GUINT64_FORMAT
@@ -264,7 +264,7 @@ int img_bench(struct img_args *a)
 		e = image_flush(img);
 	img_close(img, e);
 	if (e)
-		return img_fail_text("Failed request: %s", g_strerror(e));
+		return tool_fail_text("Failed request: %s", g_strerror(e));
 	img_say(a, "Run completed in %3.3f seconds.\n", seconds);
 	return 0;
 }

@@ -307,11 +307,11 @@ static struct error *open_sources(struct convert *c)
 	struct img_args *a = c->args;
 	unsigned int flags = 0;
 	bool through;
-	struct error *err = img_cache_flags(a->source_cache, &flags, &through);
+	struct error *err = image_cache_flags(a->source_cache, &flags, &through);
 
 	for (unsigned int i = 0; i + 1 < a->operands->len && !err; i++) {
 		struct image *img;
-		err = img_open(a, operand(a, i), a->format, flags, &img);
+		err = image_args_open_as(&a->image, operand(a, i), a->image.format, flags, &img);
 		if (err)
 			break;
 		g_ptr_array_add(c->sources, img);
@@ -410,7 +410,7 @@ static struct error *open_target(struct convert *c)
 		driver = image_driver_find("raw");
 	if (is_source(c, name))
 		return error_new("Output '%s' is also an input", name);
-	err = img_cache_flags(a->cache ? a->cache : "unsafe", &flags, &through);
+	err = image_cache_flags(a->image.cache ? a->image.cache : "unsafe", &flags, &through);
 	if (!err && !a->no_create) {
 		if (!driver->create)
 			return error_new("Format driver '%s' does not support image creation",
@@ -419,10 +419,8 @@ static struct error *open_target(struct convert *c)
 	}
 	if (err)
 		return err;
-	struct img_args open_args = *a;
-	open_args.force_share = false;
-	open_args.image_opts = a->target_image_opts;
-	err = img_open(&open_args, name, driver->name, flags, &c->target);
+	struct image_args open_args = {.image_opts = a->target_image_opts};
+	err = image_args_open_as(&open_args, name, driver->name, flags, &c->target);
 	if (err)
 		return err;
 	c->target_zero = a->no_create ? a->target_is_zero : c->target_zero && c->target->zero_init;
@@ -452,7 +450,7 @@ int img_convert(struct img_args *a)
 		const struct image_driver *d =
 			image_driver_find(a->output_format ? a->output_format : "raw");
 		if (!d)
-			return img_fail_text("Unknown file format '%s'", a->output_format);
+			return tool_fail_text("Unknown file format '%s'", a->output_format);
 		img_options_help(d, NULL);
 		return 0;
 	}
@@ -483,7 +481,7 @@ int img_convert(struct img_args *a)
 	/* A half-written file of ours is of no use to anybody. */
 	if (err && c.target && !existed && !a->no_create)
 		unlink(name);
-	return err ? img_fail(err) : status;
+	return err ? tool_fail(err) : status;
 }
 
 /* --- dd --- */
@@ -558,9 +556,9 @@ int img_dd(struct img_args *a)
 	if (!err && !driver->create)
 		err = error_new("Format driver '%s' does not support image creation", format);
 	if (!err)
-		err = img_open(a, d.input, a->format, 0, &in);
+		err = image_args_open_as(&a->image, d.input, a->image.format, 0, &in);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	uint64_t from = d.skip > in->size / d.block ? in->size : d.skip * d.block;
 	uint64_t size = in->size - from;
 	if (d.has_count && d.count < size / d.block + 1)
@@ -572,15 +570,15 @@ int img_dd(struct img_args *a)
 	image_create_set(&c, "size", text);
 	err = image_create(&c);
 	image_create_clear(&c);
-	struct img_args plain = {0};
+	const struct image_args plain = {0};
 	if (!err)
-		err = img_open(&plain, d.output, driver->name, IMAGE_RDWR, &out);
+		err = image_args_open_as(&plain, d.output, driver->name, IMAGE_RDWR, &out);
 	if (err) {
 		img_close(in, 1);
-		return img_fail(err);
+		return tool_fail(err);
 	}
 	err = dd_copy(&d, in, out, from, size);
 	int status = img_close(out, err != NULL);
 	img_close(in, 1);
-	return err ? img_fail(err) : status;
+	return err ? tool_fail(err) : status;
 }

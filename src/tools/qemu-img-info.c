@@ -46,22 +46,6 @@ static GPtrArray *snapshots_of(struct image *img)
 	return list;
 }
 
-static GArray *facts_of(struct image *img)
-{
-	GArray *facts = g_array_new(FALSE, FALSE, sizeof(struct image_fact));
-
-	if (img->driver->facts)
-		img->driver->facts(img, facts);
-	return facts;
-}
-
-static void facts_free(GArray *facts)
-{
-	for (unsigned int i = 0; i < facts->len; i++)
-		g_free(g_array_index(facts, struct image_fact, i).value);
-	g_array_free(facts, TRUE);
-}
-
 /* --- info --- */
 
 static void info_human(struct image *img)
@@ -93,14 +77,7 @@ static void info_human(struct image *img)
 		img_print_snapshots(list);
 	}
 	g_ptr_array_free(list, TRUE);
-	GArray *facts = facts_of(img);
-	if (facts->len)
-		printf("Format specific information:\n");
-	for (unsigned int i = 0; i < facts->len; i++) {
-		struct image_fact *f = &g_array_index(facts, struct image_fact, i);
-		printf("    %s: %s\n", f->name, f->value);
-	}
-	facts_free(facts);
+	print_image_facts(img);
 	g_free(virtual);
 	g_free(disk);
 }
@@ -144,7 +121,7 @@ static void json_snapshots(struct image *img, const char *in)
 /* "refcount bits" is "refcount-bits" here. */
 static void json_facts(struct image *img, const char *in)
 {
-	GArray *facts = facts_of(img);
+	GArray *facts = image_facts(img);
 
 	if (facts->len)
 		printf("%s\"format-specific\": {\n%s    \"type\": \"%s\",\n%s    \"data\": {\n", in,
@@ -159,7 +136,7 @@ static void json_facts(struct image *img, const char *in)
 	}
 	if (facts->len)
 		printf("%s    }\n%s},\n", in, in);
-	facts_free(facts);
+	image_facts_free(facts);
 }
 
 static void info_json(struct image *img, const char *in)
@@ -192,10 +169,11 @@ int img_info(struct img_args *a)
 {
 	unsigned int flags = IMAGE_NO_IO | (a->backing_chain ? 0 : IMAGE_NO_BACKING);
 	struct image *img;
-	struct error *err = img_open(a, operand(a, 0), a->format, flags, &img);
+	struct error *err =
+		image_args_open_as(&a->image, operand(a, 0), a->image.format, flags, &img);
 
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	bool json = img_json(a);
 	if (json && a->backing_chain)
 		printf("[\n");
@@ -229,7 +207,7 @@ static void print_entry(const struct img_args *a, const struct map_entry *e, boo
 {
 	if (!img_json(a)) {
 		if (e->data && !e->has_offset) {
-			img_fail_text("File contains external, encrypted or compressed clusters.");
+			tool_fail_text("File contains external, encrypted or compressed clusters.");
 			exit(1);
 		}
 		if (e->data && !e->zero)
@@ -301,10 +279,10 @@ int img_map(struct img_args *a)
 	struct map_entry now, last = {0};
 	bool first = true;
 	struct image *img;
-	struct error *err = img_open(a, operand(a, 0), a->format, 0, &img);
+	struct error *err = image_args_open_as(&a->image, operand(a, 0), a->image.format, 0, &img);
 
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	end = img->size;
 	if (a->start_offset)
 		err = img_size(a->start_offset, &at);
@@ -314,7 +292,7 @@ int img_map(struct img_args *a)
 	}
 	if (err) {
 		img_close(img, 1);
-		return img_fail(err);
+		return tool_fail(err);
 	}
 	if (!img_json(a))
 		printf("%-16s%-16s%-16s%s\n", "Offset", "Length", "Mapped to", "File");
@@ -322,7 +300,7 @@ int img_map(struct img_args *a)
 		int e = get_entry(img, at, MIN(end - at, UINT64_C(1) << 30), &now);
 		if (e) {
 			img_close(img, 1);
-			return img_fail_text("Failed to read image metadata: %s", g_strerror(e));
+			return tool_fail_text("Failed to read image metadata: %s", g_strerror(e));
 		}
 		if (last.length && joins(&last, &now)) {
 			last.length += now.length;
@@ -452,21 +430,21 @@ int img_check(struct img_args *a)
 	else if (a->repair && !strcmp(a->repair, "all"))
 		fix = CHECK_FIX_LEAKS | CHECK_FIX_ERRORS;
 	else if (a->repair)
-		return img_fail_text("Unknown option value for -r (expects 'leaks' or 'all'): %s",
-				     a->repair);
-	struct error *err =
-		img_open(a, operand(a, 0), a->format, flags | (fix ? IMAGE_RDWR : 0), &img);
+		return tool_fail_text("Unknown option value for -r (expects 'leaks' or 'all'): %s",
+				      a->repair);
+	struct error *err = image_args_open_as(&a->image, operand(a, 0), a->image.format,
+					       flags | (fix ? IMAGE_RDWR : 0), &img);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	if (!img->driver->check) {
-		img_fail_text("This image format does not support checks");
+		tool_fail_text("This image format does not support checks");
 		img_close(img, 1);
 		return CHECK_UNSUPPORTED;
 	}
 	err = check(a, img, fix, &r);
 	if (err) {
 		img_close(img, 1);
-		return img_fail(err);
+		return tool_fail(err);
 	}
 	if (img_json(a))
 		check_json(&r, operand(a, 0), img->driver->name);
@@ -589,16 +567,17 @@ int img_measure(struct img_args *a)
 	struct error *err = NULL;
 
 	if (!driver)
-		return img_fail_text("Unknown file format '%s'", format);
+		return tool_fail_text("Unknown file format '%s'", format);
 	if (!name == !a->size_text)
-		return img_fail_text(name ? "--size N cannot be used together with a filename."
-					  : "Either --size N or one filename must be specified.");
+		return tool_fail_text(name ? "--size N cannot be used together with a filename."
+					   : "Either --size N or one filename must be specified.");
 	if (strcmp(format, "raw") && strcmp(format, "qcow2"))
-		return img_fail_text("Block driver '%s' does not support size measurement", format);
+		return tool_fail_text("Block driver '%s' does not support size measurement",
+				      format);
 	if (a->size_text)
 		err = img_size(a->size_text, &size);
 	else
-		err = img_open(a, name, a->format, 0, &img);
+		err = image_args_open_as(&a->image, name, a->image.format, 0, &img);
 	if (img)
 		size = img->size;
 	if (!err)
@@ -606,7 +585,7 @@ int img_measure(struct img_args *a)
 	if (img)
 		img_close(img, 1);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	print_measure(a, required, full, img && !strcmp(format, "qcow2"));
 	return 0;
 }

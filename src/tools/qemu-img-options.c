@@ -5,24 +5,6 @@
 
 #include <string.h>
 
-#define STRING(member) ((int)offsetof(struct img_args, member))
-
-/* Options with a text: `tag` is where it goes. */
-static struct error *set_string(void *opaque, const struct option_spec *option, const char *value)
-{
-	char **p = (char **)((char *)opaque + option->tag);
-
-	g_free(*p);
-	*p = g_strdup(value);
-	return NULL;
-}
-
-static struct error *set_flag(void *opaque, const struct option_spec *option, const char *value)
-{
-	*((bool *)opaque + option->tag) = true;
-	return NULL;
-}
-
 static struct error *set_options(void *opaque, const struct option_spec *option, const char *value)
 {
 	struct img_args *a = opaque;
@@ -39,7 +21,7 @@ static struct error *set_options(void *opaque, const struct option_spec *option,
 static struct error *set_backing(void *opaque, const struct option_spec *option, const char *value)
 {
 	((struct img_args *)opaque)->has_backing = true;
-	return set_string(opaque, option, value);
+	return arg_set_text(opaque, option, value);
 }
 
 static struct error *set_snapshot(void *opaque, const struct option_spec *option, const char *value)
@@ -53,44 +35,22 @@ static struct error *set_snapshot(void *opaque, const struct option_spec *option
 	return NULL;
 }
 
-static struct error *set_object(void *opaque, const struct option_spec *option, const char *value)
-{
-	return img_add_object(value);
-}
-
 static struct error *add_operand(void *opaque, const char *word)
 {
 	g_ptr_array_add(((struct img_args *)opaque)->operands, g_strdup(word));
 	return NULL;
 }
 
-#define TEXT(letter_, name_, member, arg_, help_) \
-	{.name = (name_),                         \
-	 .letter = (letter_),                     \
-	 .arg = (arg_),                           \
-	 .help = (help_),                         \
-	 .apply = set_string,                     \
-	 .tag = STRING(member)}
-#define FLAG(letter_, name_, member, help_) \
-	{.name = (name_),                   \
-	 .letter = (letter_),               \
-	 .help = (help_),                   \
-	 .apply = set_flag,                 \
-	 .tag = (int)offsetof(struct img_args, member)}
+#define STRING(member) ((int)offsetof(struct img_args, member))
+#define TEXT(letter, name, member, arg, help) \
+	ARG_TEXT(letter, name, struct img_args, member, arg, help)
+#define FLAG(letter, name, member, help) ARG_FLAG(letter, name, struct img_args, member, help)
 
-#define OPT_OBJECT                                   \
-	{.name = "object",                           \
-	 .arg = "objectdef",                         \
-	 .help = "A secret: secret,id=ID,data=TEXT", \
-	 .apply = set_object}
-#define OPT_IMAGE_OPTS FLAG(0, "image-opts", image_opts, "The image name is a list of options")
-#define OPT_FORMAT     TEXT('f', "format", format, "fmt", "Format of the image")
-#define OPT_QUIET      FLAG('q', "quiet", quiet, "Prints errors only")
-#define OPT_PROGRESS   FLAG('p', "progress", progress, "Shows how far the work is")
-#define OPT_SHARE      FLAG('U', "force-share", force_share, "Reads an image that others write")
-#define OPT_OUTPUT     TEXT(0, "output", output, "ofmt", "Form of the output: human or json")
-#define OPT_CACHE      TEXT('t', NULL, cache, "cache", "Cache mode of the image that is written")
-#define OPT_SOURCE     TEXT('T', NULL, source_cache, "src_cache", "Cache mode of what is read")
+#define OPT_QUIET    FLAG('q', "quiet", quiet, "Prints errors only")
+#define OPT_PROGRESS FLAG('p', "progress", progress, "Shows how far the work is")
+#define OPT_OUTPUT   TEXT(0, "output", output, "ofmt", "Form of the output: human or json")
+#define OPT_CACHE    TEXT('t', NULL, image.cache, "cache", "Cache mode of the image that is written")
+#define OPT_SOURCE   TEXT('T', NULL, source_cache, "src_cache", "Cache mode of what is read")
 #define OPT_OPTIONS                                        \
 	{.letter = 'o',                                    \
 	 .arg = "options",                                 \
@@ -108,57 +68,56 @@ static struct error *add_operand(void *opaque, const char *word)
 		.operand = add_operand,                                  \
 	}
 
-SET(amend, "[-p] [-q] [-f fmt] [-t cache] [--force] -o options filename", OPT_OBJECT,
-    OPT_IMAGE_OPTS, OPT_PROGRESS, OPT_QUIET, OPT_FORMAT, OPT_CACHE, OPT_OPTIONS,
+SET(amend, "[-p] [-q] [-f fmt] [-t cache] [--force] -o options filename", IMAGE_ARG_OBJECT,
+    IMAGE_ARG_OPTS, OPT_PROGRESS, OPT_QUIET, IMAGE_ARG_FORMAT, OPT_CACHE, OPT_OPTIONS,
     FLAG(0, "force", force, "Accepts changes that cannot be undone"));
 
 SET(bench,
     "[-c count] [-d depth] [-f fmt] [--flush-interval=n] [-i aio] [-n] [--no-drain] [-o offset] "
     "[--pattern=n] [-q] [-s buffer_size] [-S step_size] [-t cache] [-w] [-U] filename",
-    OPT_OBJECT, OPT_IMAGE_OPTS, TEXT('c', "count", count, "count", "Number of requests"),
-    TEXT('d', "depth", depth, "depth", "Requests under way at once"), OPT_FORMAT,
-    TEXT(0, "flush-interval", flush_interval, "n", "A flush after so many writes"),
-    TEXT('i', "aio", sparse, "aio", "Accepted, and ignored"),
-    FLAG('n', "native", native, "Accepted, and ignored"),
+    IMAGE_ARG_OBJECT, IMAGE_ARG_OPTS, TEXT('c', "count", count, "count", "Number of requests"),
+    TEXT('d', "depth", depth, "depth", "Requests under way at once"), IMAGE_ARG_FORMAT,
+    TEXT(0, "flush-interval", flush_interval, "n", "A flush after so many writes"), IMAGE_ARG_AIO,
+    ARG_IGNORED('n', "native", NULL),
     FLAG(0, "no-drain", no_drain, "Does not wait for requests before a flush"),
     TEXT('o', "offset", offset, "offset", "Where the first request goes"),
     TEXT(0, "pattern", pattern, "n", "Byte that is written"), OPT_QUIET,
     TEXT('s', "buffer-size", buffer_size, "size", "Bytes a request"),
     TEXT('S', "step-size", step_size, "size", "Distance of requests"), OPT_CACHE,
-    FLAG('w', "write", write, "Writes instead of reading"), OPT_SHARE);
+    FLAG('w', "write", write, "Writes instead of reading"), IMAGE_ARG_SHARE);
 
 SET(check, "[-q] [-f fmt] [--output=ofmt] [-r [leaks | all]] [-T src_cache] [-U] filename",
-    OPT_OBJECT, OPT_IMAGE_OPTS, OPT_QUIET, OPT_FORMAT, OPT_OUTPUT,
-    TEXT('r', "repair", repair, "what", "Repairs leaks, or all"), OPT_SOURCE, OPT_SHARE);
+    IMAGE_ARG_OBJECT, IMAGE_ARG_OPTS, OPT_QUIET, IMAGE_ARG_FORMAT, OPT_OUTPUT,
+    TEXT('r', "repair", repair, "what", "Repairs leaks, or all"), OPT_SOURCE, IMAGE_ARG_SHARE);
 
-SET(commit, "[-q] [-f fmt] [-t cache] [-b base] [-r rate_limit] [-d] [-p] filename", OPT_OBJECT,
-    OPT_IMAGE_OPTS, OPT_QUIET, OPT_FORMAT, OPT_CACHE,
+SET(commit, "[-q] [-f fmt] [-t cache] [-b base] [-r rate_limit] [-d] [-p] filename",
+    IMAGE_ARG_OBJECT, IMAGE_ARG_OPTS, OPT_QUIET, IMAGE_ARG_FORMAT, OPT_CACHE,
     {.letter = 'b',
      .arg = "base",
      .help = "Image of the chain that gets the changes",
      .apply = set_backing,
      .tag = STRING(backing)},
-    TEXT('r', NULL, size_text, "rate_limit", "Accepted, and ignored"),
-    FLAG('d', NULL, keep, "Leaves the overlay as it is"), OPT_PROGRESS);
+    ARG_IGNORED('r', NULL, "rate_limit"), FLAG('d', NULL, keep, "Leaves the overlay as it is"),
+    OPT_PROGRESS);
 
-SET(compare, "[-f fmt] [-F fmt] [-T src_cache] [-p] [-q] [-s] [-U] filename1 filename2", OPT_OBJECT,
-    OPT_IMAGE_OPTS, OPT_FORMAT, TEXT('F', NULL, format2, "fmt", "Format of the second image"),
-    OPT_SOURCE, OPT_PROGRESS, OPT_QUIET,
-    FLAG('s', NULL, strict, "Sizes and allocation must be the same, too"), OPT_SHARE);
+SET(compare, "[-f fmt] [-F fmt] [-T src_cache] [-p] [-q] [-s] [-U] filename1 filename2",
+    IMAGE_ARG_OBJECT, IMAGE_ARG_OPTS, IMAGE_ARG_FORMAT,
+    TEXT('F', NULL, format2, "fmt", "Format of the second image"), OPT_SOURCE, OPT_PROGRESS,
+    OPT_QUIET, FLAG('s', NULL, strict, "Sizes and allocation must be the same, too"),
+    IMAGE_ARG_SHARE);
 
 SET(convert,
     "[-U] [-c] [-e] [-6] [-p] [-q] [-n] [-f fmt] [-t cache] [-T src_cache] [-O output_fmt] "
     "[-B backing_file [-F backing_fmt]] [-o options] [-l snapshot_param] [-S sparse_size] "
     "[-m n] [-W] [--salvage] filename [filename2 [...]] output_filename",
-    OPT_OBJECT, OPT_IMAGE_OPTS,
+    IMAGE_ARG_OBJECT, IMAGE_ARG_OPTS,
     FLAG(0, "target-image-opts", target_image_opts, "The output name is a list of options"),
     FLAG(0, "target-is-zero", target_is_zero, "The output is known to be all zeroes"),
-    FLAG(0, "bitmaps", bitmaps, "Copies dirty bitmaps"), OPT_SHARE,
-    FLAG('C', NULL, native, "Accepted, and ignored"),
-    FLAG('c', NULL, compress, "Compresses the output"),
+    FLAG(0, "bitmaps", bitmaps, "Copies dirty bitmaps"), IMAGE_ARG_SHARE,
+    ARG_IGNORED('C', NULL, NULL), FLAG('c', NULL, compress, "Compresses the output"),
     FLAG('e', NULL, encrypt, "Encrypts the output"),
     FLAG('6', NULL, compat6, "VMDK of compatibility level 6"), OPT_PROGRESS, OPT_QUIET,
-    FLAG('n', NULL, no_create, "Writes into an image that is there"), OPT_FORMAT, OPT_CACHE,
+    FLAG('n', NULL, no_create, "Writes into an image that is there"), IMAGE_ARG_FORMAT, OPT_CACHE,
     OPT_SOURCE, TEXT('O', NULL, output_format, "output_fmt", "Format of the output"),
     {.letter = 'B',
      .name = "backing",
@@ -169,15 +128,14 @@ SET(convert,
     TEXT('F', NULL, backing_format, "backing_fmt", "Format of the backing image"), OPT_OPTIONS,
     TEXT('l', NULL, snapshot, "snapshot_param", "Snapshot to convert"),
     TEXT('S', NULL, sparse, "sparse_size", "Zeroes of this length become holes"),
-    TEXT('r', NULL, size_text, "rate_limit", "Accepted, and ignored"),
-    TEXT('m', NULL, depth, "n", "Threads that compress"),
+    ARG_IGNORED('r', NULL, "rate_limit"), TEXT('m', NULL, depth, "n", "Threads that compress"),
     FLAG('W', NULL, no_drain, "Accepted: the order of writes is ours"),
     FLAG(0, "salvage", salvage, "Reads what cannot be read as zeroes"));
 
 SET(create,
     "[-q] [-e] [-6] [-f fmt] [-b backing_file [-F backing_fmt]] [-u] [-o options] filename [size]",
-    OPT_OBJECT, OPT_QUIET, FLAG('e', NULL, encrypt, "Encrypts the image"),
-    FLAG('6', NULL, compat6, "VMDK of compatibility level 6"), OPT_FORMAT,
+    IMAGE_ARG_OBJECT, OPT_QUIET, FLAG('e', NULL, encrypt, "Encrypts the image"),
+    FLAG('6', NULL, compat6, "VMDK of compatibility level 6"), IMAGE_ARG_FORMAT,
     {.letter = 'b',
      .name = "backing",
      .arg = "backing_file",
@@ -188,28 +146,29 @@ SET(create,
     FLAG('u', "backing-unsafe", unsafe, "Does not open the backing image"), OPT_OPTIONS);
 
 SET(dd, "[-U] [-f fmt] [-O output_fmt] [bs=size] [count=blocks] [skip=blocks] if=input of=output",
-    OPT_OBJECT, OPT_IMAGE_OPTS, OPT_SHARE, OPT_FORMAT,
+    IMAGE_ARG_OBJECT, IMAGE_ARG_OPTS, IMAGE_ARG_SHARE, IMAGE_ARG_FORMAT,
     TEXT('O', NULL, output_format, "output_fmt", "Format of the output"));
 
-SET(info, "[-f fmt] [--output=ofmt] [--backing-chain] [-U] filename", OPT_OBJECT, OPT_IMAGE_OPTS,
-    OPT_FORMAT, OPT_OUTPUT, FLAG(0, "backing-chain", backing_chain, "Also the images below"),
-    OPT_SHARE);
+SET(info, "[-f fmt] [--output=ofmt] [--backing-chain] [-U] filename", IMAGE_ARG_OBJECT,
+    IMAGE_ARG_OPTS, IMAGE_ARG_FORMAT, OPT_OUTPUT,
+    FLAG(0, "backing-chain", backing_chain, "Also the images below"), IMAGE_ARG_SHARE);
 
-SET(map, "[-f fmt] [--start-offset=n] [--max-length=n] [--output=ofmt] [-U] filename", OPT_OBJECT,
-    OPT_IMAGE_OPTS, OPT_FORMAT, TEXT('s', "start-offset", start_offset, "offset", "Where to start"),
-    TEXT('l', "max-length", max_length, "len", "How far to go"), OPT_OUTPUT, OPT_SHARE);
+SET(map, "[-f fmt] [--start-offset=n] [--max-length=n] [--output=ofmt] [-U] filename",
+    IMAGE_ARG_OBJECT, IMAGE_ARG_OPTS, IMAGE_ARG_FORMAT,
+    TEXT('s', "start-offset", start_offset, "offset", "Where to start"),
+    TEXT('l', "max-length", max_length, "len", "How far to go"), OPT_OUTPUT, IMAGE_ARG_SHARE);
 
 SET(measure, "[--output=ofmt] [-O output_fmt] [-o options] [--size N | [-f fmt] filename]",
-    OPT_OBJECT, OPT_IMAGE_OPTS, OPT_OUTPUT,
+    IMAGE_ARG_OBJECT, IMAGE_ARG_OPTS, OPT_OUTPUT,
     TEXT('O', NULL, output_format, "output_fmt", "Format of the output"), OPT_OPTIONS,
-    TEXT('s', "size", size_text, "N", "Size of a disk that is not there yet"), OPT_FORMAT,
-    TEXT('l', NULL, snapshot, "snapshot_param", "Snapshot to measure"), OPT_SHARE);
+    TEXT('s', "size", size_text, "N", "Size of a disk that is not there yet"), IMAGE_ARG_FORMAT,
+    TEXT('l', NULL, snapshot, "snapshot_param", "Snapshot to measure"), IMAGE_ARG_SHARE);
 
 SET(rebase,
     "[-U] [-q] [-f fmt] [-t cache] [-T src_cache] [-p] [-u] -b backing_file "
     "[-F backing_fmt] filename",
-    OPT_OBJECT, OPT_IMAGE_OPTS, OPT_SHARE, OPT_QUIET, OPT_FORMAT, OPT_CACHE, OPT_SOURCE,
-    OPT_PROGRESS, FLAG('u', NULL, unsafe, "Changes the name only"),
+    IMAGE_ARG_OBJECT, IMAGE_ARG_OPTS, IMAGE_ARG_SHARE, OPT_QUIET, IMAGE_ARG_FORMAT, OPT_CACHE,
+    OPT_SOURCE, OPT_PROGRESS, FLAG('u', NULL, unsafe, "Changes the name only"),
     {.letter = 'b',
      .arg = "backing_file",
      .help = "New backing image; empty: none",
@@ -217,13 +176,13 @@ SET(rebase,
      .tag = STRING(backing)},
     TEXT('F', NULL, backing_format, "backing_fmt", "Format of the backing image"));
 
-SET(resize, "[-f fmt] [--preallocation=prealloc] [-q] [--shrink] filename [+ | -]size", OPT_OBJECT,
-    OPT_IMAGE_OPTS, OPT_FORMAT,
+SET(resize, "[-f fmt] [--preallocation=prealloc] [-q] [--shrink] filename [+ | -]size",
+    IMAGE_ARG_OBJECT, IMAGE_ARG_OPTS, IMAGE_ARG_FORMAT,
     TEXT(0, "preallocation", preallocation, "prealloc", "off, metadata, falloc or full"), OPT_QUIET,
     FLAG(0, "shrink", shrink, "Allows to cut data off"));
 
-SET(snapshot, "[-U] [-q] [-l | -a snapshot | -c snapshot | -d snapshot] filename", OPT_OBJECT,
-    OPT_IMAGE_OPTS, OPT_SHARE, OPT_QUIET, OPT_FORMAT,
+SET(snapshot, "[-U] [-q] [-l | -a snapshot | -c snapshot | -d snapshot] filename", IMAGE_ARG_OBJECT,
+    IMAGE_ARG_OPTS, IMAGE_ARG_SHARE, OPT_QUIET, IMAGE_ARG_FORMAT,
     {.letter = 'l', .help = "Lists the snapshots", .apply = set_snapshot, .tag = 'l'},
     {.letter = 'a',
      .arg = "snapshot",

@@ -4,31 +4,10 @@
 #include "base/optstr.h"
 #include "tools/program.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 
 /* --- messages --- */
-
-int img_fail(struct error *err)
-{
-	error_report(err);
-	return EXIT_ERROR;
-}
-
-int img_fail_text(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	char *text = g_strdup_vprintf(format, args);
-	va_end(args);
-	error_report(error_new("%s", text));
-	g_free(text);
-	return EXIT_ERROR;
-}
 
 void img_say(const struct img_args *a, const char *format, ...)
 {
@@ -39,18 +18,6 @@ void img_say(const struct img_args *a, const char *format, ...)
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);
-}
-
-char *size_text(uint64_t bytes)
-{
-	static const char *const units[] = {"", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
-	int exponent;
-
-	/* 1000 KiB is shown as 0.977 MiB */
-	frexp((double)bytes / (1000.0 / 1024.0), &exponent);
-	int unit = bytes ? (exponent - 1) / 10 : 0;
-	return g_strdup_printf("%0.3g %sB", (double)bytes / (double)(UINT64_C(1) << (unit * 10)),
-			       units[unit]);
 }
 
 char *json_quote(const char *text)
@@ -101,145 +68,6 @@ void progress_end(struct progress *p)
 		printf("    (100.00/100%%)\n");
 }
 
-/* --- secrets and keys --- */
-
-static GHashTable *secrets;
-
-const char *img_secret(const char *id)
-{
-	return secrets ? g_hash_table_lookup(secrets, id) : NULL;
-}
-
-struct error *img_add_object(const char *text)
-{
-	struct optstr *o = optstr_parse(text, "qom-type");
-	const char *type = optstr_get(o, "qom-type"), *id = optstr_get(o, "id");
-	const char *data = optstr_get(o, "data"), *file = optstr_get(o, "file");
-	struct error *err = NULL;
-	char *content = NULL;
-
-	if (!type || strcmp(type, "secret") || !id || (!data == !file))
-		err = error_new("--object %s: expects secret,id=ID,data=TEXT or file=PATH", text);
-	else if (file && !g_file_get_contents(file, &content, NULL, NULL))
-		err = error_new("--object: unable to read %s", file);
-	if (!err) {
-		if (!secrets)
-			secrets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-		g_hash_table_replace(secrets, g_strdup(id), content ? content : g_strdup(data));
-	}
-	optstr_free(o);
-	return err;
-}
-
-/* Asks on the terminal, without echo where it is one. */
-static char *ask_password(const char *name)
-{
-	struct termios old, quiet;
-	bool tty = !tcgetattr(STDIN_FILENO, &old);
-	char line[256];
-
-	fprintf(stderr, "Disk image '%s' is encrypted.\nPassword: ", name);
-	if (tty) {
-		quiet = old;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	}
-	char *got = fgets(line, sizeof(line), stdin);
-	if (tty)
-		tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-	fputc('\n', stderr);
-	if (!got)
-		return g_strdup("");
-	line[strcspn(line, "\r\n")] = 0;
-	return g_strdup(line);
-}
-
-static struct error *unlock(struct image *img, const char *secret)
-{
-	for (; img; img = img->backing) {
-		if (!img->encrypted || !img->key_missing || !img->driver->set_key)
-			continue;
-		const char *known = secret ? img_secret(secret) : NULL;
-		char *password = known ? g_strdup(known) : ask_password(img->filename);
-		struct error *err = img->driver->set_key(img, password);
-		g_free(password);
-		if (err)
-			return err;
-	}
-	return NULL;
-}
-
-/* --- opening --- */
-
-struct error *img_cache_flags(const char *cache, unsigned int *flags, bool *through)
-{
-	*through = false;
-	if (!cache || !strcmp(cache, "writeback"))
-		return NULL;
-	if (!strcmp(cache, "none") || !strcmp(cache, "off"))
-		*flags |= IMAGE_NOCACHE;
-	else if (!strcmp(cache, "unsafe"))
-		*flags |= IMAGE_NOFLUSH;
-	else if (!strcmp(cache, "writethrough"))
-		*through = true;
-	else if (!strcmp(cache, "directsync"))
-		*flags |= IMAGE_NOCACHE;
-	else
-		return error_new("Invalid cache option: %s", cache);
-	return NULL;
-}
-
-/* "driver=qcow2,file.filename=a.img" */
-static struct error *open_by_options(const char *text, unsigned int flags, struct image **img)
-{
-	struct optstr *o = optstr_parse(text, NULL);
-	const char *driver = optstr_get(o, "driver"), *file = optstr_get(o, "file.filename");
-	const char *file_driver = optstr_get(o, "file.driver");
-	const char *secret = optstr_get(o, "encrypt.key-secret");
-	const struct image_driver *d = driver ? image_driver_find(driver) : NULL;
-	struct error *err = NULL;
-
-	if (!file)
-		file = optstr_get(o, "filename");
-	optstr_get(o, "file.locking");
-	if (driver && !d)
-		err = error_new("Unknown driver '%s'", driver);
-	else if (!file)
-		err = error_new("--image-opts %s: needs file.filename= (or filename=)", text);
-	else
-		err = optstr_finish(o);
-	(void)file_driver;
-	if (!err)
-		err = image_open(file, !d ? NULL : d->protocol ? "raw" : driver, flags, img);
-	if (!err && !(flags & IMAGE_NO_IO))
-		err = unlock(*img, secret);
-	optstr_free(o);
-	return err;
-}
-
-struct error *img_open(const struct img_args *a, const char *name, const char *format,
-		       unsigned int flags, struct image **img)
-{
-	if (a->force_share) {
-		if (flags & IMAGE_RDWR)
-			return error_new("-U allows reading only");
-		flags |= IMAGE_FORCE_SHARE;
-	}
-	if (a->image_opts)
-		return open_by_options(name, flags, img);
-	if (format) {
-		const struct image_driver *d = image_driver_find(format);
-		if (!d)
-			return error_new("Could not open '%s': Unknown driver '%s'", name, format);
-		if (d->protocol) /* "file", "nbd": the protocol itself, as bytes */
-			format = "raw";
-	}
-	struct error *err = image_open(name, format, flags, img);
-	if (!err && !(flags & IMAGE_NO_IO))
-		err = unlock(*img, NULL);
-	return err;
-}
-
 struct error *img_size(const char *text, uint64_t *size)
 {
 	struct error *err = parse_size(text, 1, size);
@@ -262,7 +90,7 @@ int img_close(struct image *img, int status)
 	int err = image_close(img);
 
 	if (err && !readonly && !status)
-		return img_fail_text("error while closing the image: %s", g_strerror(err));
+		return tool_fail_text("error while closing the image: %s", g_strerror(err));
 	return status;
 }
 
@@ -377,23 +205,23 @@ static int run_subcommand(const struct img_subcommand *s, int argc, char **argv)
 		size = argv[--argc];
 	struct error *err = options_parse(s->options, argc, argv, &a);
 	if (err)
-		return a.status ? a.status : img_fail(err);
+		return a.status ? a.status : tool_fail(err);
 	if (size)
 		g_ptr_array_add(a.operands, g_strdup(size));
 	if (a.output && strcmp(a.output, "human") && strcmp(a.output, "json"))
-		return img_fail_text("--output must be used with human or json as argument.");
+		return tool_fail_text("--output must be used with human or json as argument.");
 	if (!a.options_help &&
 	    (a.operands->len < s->min_operands || a.operands->len > s->max_operands))
-		return img_fail_text("%s: expects: %s\nTry 'qemu-img --help' for more information",
-				     s->name, s->options->usage);
+		return tool_fail_text("%s: expects: %s\nTry 'qemu-img --help' for more information",
+				      s->name, s->options->usage);
 	return s->run(&a);
 }
 
 static int qemu_img_main(const struct program *self, int argc, char **argv)
 {
 	if (argc < 2)
-		return img_fail_text("Not enough arguments\nTry 'qemu-img --help' for more "
-				     "information");
+		return tool_fail_text("Not enough arguments\nTry 'qemu-img --help' for more "
+				      "information");
 	if (!strcmp(argv[1], "-h") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-help")) {
 		print_help();
 		return 0;
@@ -405,8 +233,8 @@ static int qemu_img_main(const struct program *self, int argc, char **argv)
 	for (const struct img_subcommand *s = img_subcommands; s->name; s++)
 		if (!strcmp(s->name, argv[1]))
 			return run_subcommand(s, argc - 1, argv + 1);
-	return img_fail_text("Command not found: %s\nTry 'qemu-img --help' for more information",
-			     argv[1]);
+	return tool_fail_text("Command not found: %s\nTry 'qemu-img --help' for more information",
+			      argv[1]);
 }
 
 static const struct option_spec top_options[] = {

@@ -3,24 +3,24 @@
 #ifndef TOOLS_QEMU_IMG_H
 #define TOOLS_QEMU_IMG_H
 
-#include "base/options.h"
-#include "storage/image.h"
+#include "tools/image-args.h"
 
 /* Every option that some subcommand has. */
 struct img_args {
-	char *format, *format2, *output_format; /* -f, -F, -O */
-	char *backing, *backing_format;		/* -b, and -B of convert; -F */
+	struct image_args image;	/* first member */
+	char *format2, *output_format;	/* -F, -O */
+	char *backing, *backing_format; /* -b, and -B of convert; -F */
 	bool has_backing;
 	GPtrArray *options; /* -o */
-	char *cache, *source_cache;
+	char *source_cache;
 	char *output;	  /* --output= */
 	char *snapshot;	  /* -a -c -d, or -l of convert */
 	char snapshot_op; /* 'l', 'a', 'c', 'd' */
 	char *repair, *preallocation;
 	char *size_text; /* --size */
 	char *start_offset, *max_length;
-	bool compress, encrypt, compat6, progress, quiet, no_create, unsafe, force_share, strict;
-	bool image_opts, target_image_opts, backing_chain, shrink, keep, salvage, target_is_zero;
+	bool compress, encrypt, compat6, progress, quiet, no_create, unsafe, strict;
+	bool target_image_opts, backing_chain, shrink, keep, salvage, target_is_zero;
 	bool options_help, bitmaps, native, no_drain, write, force;
 	char *sparse, *count, *depth, *offset, *buffer_size, *step_size, *pattern, *flush_interval;
 	GPtrArray *operands;
@@ -31,23 +31,11 @@ typedef int img_command(struct img_args *a);
 img_command img_create, img_info, img_convert, img_check, img_commit, img_snapshot, img_compare,
 	img_resize, img_rebase, img_map, img_measure, img_bench, img_dd, img_amend;
 
-enum { EXIT_ERROR = 1 };
-
-/* Prints an error and returns 1. */
-int img_fail(struct error *err);
-int img_fail_text(const char *format, ...) PRINTF(1, 2);
 /* Prints unless -q. */
 void img_say(const struct img_args *a, const char *format, ...) PRINTF(2, 3);
 
-/* Flags for a cache= text (NULL: writeback). */
-struct error *img_cache_flags(const char *cache, unsigned int *flags, bool *through) NODISCARD;
-/* Opens an image as the options say, asking for the key of an encrypted one. */
-struct error *img_open(const struct img_args *a, const char *name, const char *format,
-		       unsigned int flags, struct image **img) NODISCARD;
 /* "1G" as the tools take it; the message is today's. */
 struct error *img_size(const char *text, uint64_t *size) NODISCARD;
-/* "1.5 MiB" */
-char *size_text(uint64_t bytes);
 /* Text as a JSON string, quoted. */
 char *json_quote(const char *text);
 bool img_json(const struct img_args *a);
@@ -75,8 +63,5 @@ extern const struct img_subcommand {
 	const struct option_set *options;
 	unsigned int min_operands, max_operands;
 } img_subcommands[];
-/* Finds a secret of --object, NULL if there is none. */
-const char *img_secret(const char *id);
-struct error *img_add_object(const char *text) NODISCARD;
 
 #endif

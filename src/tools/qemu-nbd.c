@@ -4,7 +4,7 @@
 #include "storage/nbd.h"
 #include "storage/partition.h"
 #include "tools/program.h"
-#include "tools/qemu-img.h"
+#include "tools/image-args.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,11 +32,11 @@
 #define NBD_SET_FLAGS	    _IO(0xab, 10)
 
 struct nbd_args {
-	char *port, *bind, *socket, *format, *cache, *name, *description, *pid_file;
+	struct image_args image; /* first member */
+	char *port, *bind, *socket, *name, *description, *pid_file;
 	char *connect_device, *disconnect_device, *file;
 	uint64_t offset, partition, shared;
-	bool has_shared, readonly, snapshot, nocache, persistent, verbose, fork, image_opts, list;
-	bool discard;
+	bool persistent, verbose, fork;
 };
 
 struct server {
@@ -50,23 +50,6 @@ struct server {
 
 /* --- options --- */
 
-#define STRING(member) ((int)offsetof(struct nbd_args, member))
-
-static struct error *set_string(void *opaque, const struct option_spec *o, const char *value)
-{
-	char **p = (char **)((char *)opaque + o->tag);
-
-	g_free(*p);
-	*p = g_strdup(value);
-	return NULL;
-}
-
-static struct error *set_flag(void *opaque, const struct option_spec *o, const char *value)
-{
-	*((bool *)opaque + o->tag) = true;
-	return NULL;
-}
-
 static struct error *set_number(void *opaque, const struct option_spec *o, const char *value)
 {
 	struct nbd_args *a = opaque;
@@ -74,41 +57,15 @@ static struct error *set_number(void *opaque, const struct option_spec *o, const
 	switch (o->letter) {
 	case 'o': return parse_size(value, 1, &a->offset);
 	case 'P': return parse_u64(value, 1, 255, &a->partition);
-	default: a->has_shared = true; return parse_u64(value, 0, INT32_MAX, &a->shared);
+	default: return parse_u64(value, 0, INT32_MAX, &a->shared);
 	}
-}
-
-static struct error *set_discard(void *opaque, const struct option_spec *o, const char *value)
-{
-	((struct nbd_args *)opaque)->discard = !strcmp(value, "unmap") || !strcmp(value, "on");
-	return NULL;
-}
-
-static struct error *ignore(void *opaque, const struct option_spec *o, const char *value)
-{
-	return NULL;
-}
-
-static struct error *set_object(void *opaque, const struct option_spec *o, const char *value)
-{
-	return img_add_object(value);
 }
 
 static struct error *set_help(void *opaque, const struct option_spec *o, const char *value);
 
-#define TEXT(letter_, name_, member, arg_, help_) \
-	{.name = (name_),                         \
-	 .letter = (letter_),                     \
-	 .arg = (arg_),                           \
-	 .help = (help_),                         \
-	 .apply = set_string,                     \
-	 .tag = STRING(member)}
-#define FLAG(letter_, name_, member, help_) \
-	{.name = (name_),                   \
-	 .letter = (letter_),               \
-	 .help = (help_),                   \
-	 .apply = set_flag,                 \
-	 .tag = (int)offsetof(struct nbd_args, member)}
+#define TEXT(letter, name, member, arg, help) \
+	ARG_TEXT(letter, name, struct nbd_args, member, arg, help)
+#define FLAG(letter, name, member, help) ARG_FLAG(letter, name, struct nbd_args, member, help)
 
 static const struct option_spec specs[] = {
 	OPTION_HEADING("Connection"),
@@ -134,23 +91,20 @@ static const struct option_spec specs[] = {
 	 .help = "Exports this partition only"},
 	TEXT('x', "export-name", name, "name", "Name of the export (default: empty)"),
 	TEXT('D', "description", description, "text", "Description of the export"),
-	FLAG('r', "read-only", readonly, "Exports read-only"),
-	FLAG('s', "snapshot", snapshot, "Writes go to a temporary file"),
-	TEXT('f', "format", format, "format", "Format of the image"),
-	FLAG(0, "image-opts", image_opts, "The file name is a list of options"),
-	{.name = "object",
-	 .arg = "objectdef",
-	 .apply = set_object,
-	 .help = "A secret: secret,id=ID,data=TEXT"},
+	IMAGE_ARG_READONLY,
+	IMAGE_ARG_SNAPSHOT,
+	IMAGE_ARG_FORMAT,
+	IMAGE_ARG_OPTS,
+	IMAGE_ARG_OBJECT,
 	OPTION_HEADING("Kernel devices"),
 	TEXT('c', "connect", connect_device, "device", "Connects the image to an NBD device"),
 	TEXT('d', "disconnect", disconnect_device, "device", "Disconnects an NBD device"),
 	OPTION_HEADING("Block layer"),
-	FLAG('n', "nocache", nocache, "Past the host's cache"),
-	TEXT(0, "cache", cache, "mode", "Cache mode: none, writeback, writethrough ..."),
-	{.name = "discard", .arg = "mode", .apply = set_discard, .help = "unmap or ignore"},
-	{.name = "aio", .arg = "mode", .apply = ignore, .help = "Accepted, and ignored"},
-	{.name = "detect-zeroes", .arg = "mode", .apply = ignore, .help = "Accepted, and ignored"},
+	IMAGE_ARG_NOCACHE,
+	IMAGE_ARG_CACHE(0),
+	IMAGE_ARG_DISCARD(0),
+	IMAGE_ARG_AIO,
+	ARG_IGNORED(0, "detect-zeroes", "mode"),
 	OPTION_HEADING("Other"),
 	FLAG(0, "fork", fork, "Goes to the background once the server listens"),
 	TEXT(0, "pid-file", pid_file, "path", "Writes the process id there"),
@@ -351,22 +305,6 @@ static struct error *connect_device(struct server *s, const char *path)
 
 /* --- main --- */
 
-static struct error *open_image(struct nbd_args *a, struct image **img)
-{
-	struct img_args open = {.image_opts = a->image_opts};
-	unsigned int flags = a->readonly || a->snapshot ? 0 : IMAGE_RDWR;
-	bool through;
-	struct error *err = img_cache_flags(a->nocache ? "none" : a->cache, &flags, &through);
-
-	if (a->discard)
-		flags |= IMAGE_DISCARD;
-	if (!err)
-		err = img_open(&open, a->file, a->format, flags, img);
-	if (!err && a->snapshot)
-		err = image_open_snapshot(*img, flags, img);
-	return error_prefix(err, "Failed to open");
-}
-
 static struct error *choose_range(struct nbd_args *a, struct nbd_export *e)
 {
 	uint64_t size = e->image->size, at, len;
@@ -449,13 +387,15 @@ static struct error *run(struct server *s)
 {
 	struct nbd_args *a = s->args;
 	int ready = a->fork ? fork_away() : -1, listener, signals = block_signals();
-	struct error *err = open_image(a, &s->export.image);
+	struct error *err =
+		image_args_open(&a->image, a->file, &s->export.write_through, &s->export.image);
 
+	err = error_prefix(err, "Failed to open '%s'", a->file);
 	if (!err)
 		err = choose_range(a, &s->export);
 	if (err)
 		return err;
-	s->export.readonly = a->readonly || (s->export.image->readonly);
+	s->export.readonly = s->export.image->readonly;
 	/* Two clients that each want several of few connections would wait for each other. */
 	s->export.shared = a->shared == 0 || a->shared >= 8;
 	s->export.name = a->name ? a->name : "";
@@ -486,21 +426,21 @@ static int qemu_nbd_main(const struct program *self, int argc, char **argv)
 	struct error *err = options_parse(&set, argc, argv, &a);
 
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	if (a.disconnect_device) {
 		err = disconnect_device(a.disconnect_device);
-		return err ? img_fail(err) : 0;
+		return err ? tool_fail(err) : 0;
 	}
 	if (!a.file)
-		return img_fail_text("Invalid number of arguments\nTry `qemu-nbd --help' for more "
-				     "information.");
+		return tool_fail_text("Invalid number of arguments\nTry `qemu-nbd --help' for more "
+				      "information.");
 	err = run(&s);
 	if (err)
-		return img_fail(err);
+		return tool_fail(err);
 	/* Clients that are still there lose their connection; the image is closed in order. */
 	g_mutex_lock(&s.export.mutex);
 	int code = image_close(s.export.image);
-	return code ? img_fail_text("closing the image: %s", g_strerror(code)) : 0;
+	return code ? tool_fail_text("closing the image: %s", g_strerror(code)) : 0;
 }
 
 PROGRAM(qemu_nbd, .name = "qemu-nbd", .options = &set, .main = qemu_nbd_main);

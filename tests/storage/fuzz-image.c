@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void look(struct image *img)
 {
-	static uint8_t buf[65536];
+	static uint8_t buf[8192];
 	const uint64_t places[] = {0, 512, 65536, img->size / 2, img->size - MIN(img->size, 4096)};
 	struct image_extent e;
 	unsigned int depth;
@@ -62,8 +62,8 @@ static void change(struct image *img)
 	if (img->size >= sizeof(buf))
 		image_pwrite(img, (img->size - sizeof(buf)) & ~511ull, buf, 4608);
 	image_pwrite(img, 0, buf, MIN(img->size, 1024));
-	image_write_zeroes(img, 0, MIN(img->size, 200000), IMAGE_UNMAP);
-	image_discard(img, 0, MIN(img->size, 300000));
+	image_write_zeroes(img, 0, MIN(img->size, 20000), IMAGE_UNMAP);
+	image_discard(img, 0, MIN(img->size, 30000));
 	image_flush(img);
 }
 
