@@ -317,9 +317,10 @@ static void emit_db_reg(struct x86_insn *i)
 			emit_call(i, x87_fnclex);
 		else if (i->modrm == 0xe3)
 			emit_call(i, x87_fninit);
-		else if (!is_386_alias(i))
+		else if (is_386_alias(i))
+			emit(i, x86_op_nop); /* FNENI, FNDISI, FNSETPM: since the 387 */
+		else
 			emit_ud(i);
-		/* FNENI, FNDISI and FNSETPM do nothing since the 387. */
 	}
 }
 

@@ -212,27 +212,36 @@ void x86_stmxcsr(struct x86_cpu *c, const struct op *op)
 	x86_store(c, x86_op_ea(c, op, 4, true), 4, c->r.mxcsr);
 }
 
-/* Bytes whose mask byte has its top bit set go to memory at rDI (the decoder made it the operand).
+/*
+ * Bytes whose mask byte has its top bit set go to memory at rDI (the decoder made it the operand).
+ * Each byte's address wraps by itself. Alignment comes before the limit for 8 bytes, and behind
+ * page faults for 16.
  */
 static void masked_store(struct x86_cpu *c, const struct op *op, const u8 *bytes, const u8 *mask,
 			 unsigned int count)
 {
-	u64 va = x86_op_ea(c, op, count, true);
-	bool any = false;
+	u64 wrap = ea_mask(S_ASIZE(op->s)), offset = x86_op_offset(c, op), va[16];
+	u64 linear = offset + c->seg[S_SEG(op->s)].base;
+	bool any = false, unaligned = c->v.check_aligned && linear & (count - 1);
 
-	for (unsigned int i = 0; i < count; i++)
+	if (unaligned && count == 8)
+		c->v.isa->unaligned(&c->v, linear);
+	va[0] = x86_op_ea(c, op, count, true);
+	for (unsigned int i = 0; i < count; i++) {
+		va[i] = va[0] + ((offset + i) & wrap) - offset;
 		any |= mask[i] >> 7;
-	if (c->v.check_aligned && va & (count - 1))
-		c->v.isa->unaligned(&c->v, va);
-	if (!any) /* left to the implementation: Intel's processors look at the page */
-		vcpu_probe_write(&c->v, va, 1, c->v.mmu_mode);
-	for (unsigned int i = 0; i < count; i++) {
-		if (mask[i] >> 7)
-			vcpu_probe_write(&c->v, va + i, 1, c->v.mmu_mode);
 	}
+	if (!any) /* left to the implementation: Intel's processors look at the page */
+		vcpu_probe_write(&c->v, va[0], 1, c->v.mmu_mode);
 	for (unsigned int i = 0; i < count; i++) {
 		if (mask[i] >> 7)
-			x86_store(c, va + i, 1, bytes[i]);
+			vcpu_probe_write(&c->v, va[i], 1, c->v.mmu_mode);
+	}
+	if (unaligned)
+		c->v.isa->unaligned(&c->v, va[0]);
+	for (unsigned int i = 0; i < count; i++) {
+		if (mask[i] >> 7)
+			x86_store(c, va[i], 1, bytes[i]);
 	}
 }
 
