@@ -67,14 +67,20 @@ static const struct {
 #define F_P3 (F_P2 | BIT(25))		/* sse */
 #define F_P4 (F_P3 | BIT(26) | BIT(19)) /* sse2 clflush */
 
-#define ECX_SSE3   BIT(0)
-#define ECX_SSSE3  BIT(9)
-#define ECX_CX16   BIT(13)
-#define ECX_SSE4_1 BIT(19)
-#define ECX_SSE4_2 BIT(20)
-#define ECX_MOVBE  BIT(22)
-#define ECX_POPCNT BIT(23)
-#define ECX_CRYPTO (BIT(1) | BIT(25)) /* pclmulqdq aes */
+#define EDX_SSE BIT(25)
+#define EDX_SS	BIT(27)
+#define EDX_HT	BIT(28)
+
+#define ECX_SSE3       BIT(0)
+#define ECX_SSSE3      BIT(9)
+#define ECX_CX16       BIT(13)
+#define ECX_SSE4_1     BIT(19)
+#define ECX_SSE4_2     BIT(20)
+#define ECX_MOVBE      BIT(22)
+#define ECX_POPCNT     BIT(23)
+#define ECX_X2APIC     BIT(21)
+#define ECX_HYPERVISOR BIT(31)
+#define ECX_CRYPTO     (BIT(1) | BIT(25)) /* pclmulqdq aes */
 
 #define EXT_SYSCALL BIT(11)
 #define EXT_NX	    BIT(20)
@@ -93,216 +99,93 @@ static const struct {
 #define X_SSE4A	   BIT(6)
 #define X_PREFETCH BIT(8)
 
+#define EBX_FSGSBASE BIT(0)
+#define EBX_SMEP     BIT(7)
+#define EBX_ERMS     BIT(9)
+
 /* What the core can do: anything else is taken out of a model, or refused when asked for. */
 static const uint32_t implemented[FEAT_WORDS] = {
-	[FEAT_1_EDX] = F_P4 | BIT(22) | BIT(27) | BIT(28),
+	[FEAT_1_EDX] = F_P4 | BIT(22) | EDX_SS | EDX_HT,
 	[FEAT_1_ECX] = ECX_SSE3 | ECX_SSSE3 | ECX_CX16 | ECX_SSE4_1 | ECX_SSE4_2 | ECX_MOVBE |
-		       ECX_POPCNT | ECX_CRYPTO | BIT(21) | BIT(31),
+		       ECX_POPCNT | ECX_CRYPTO | ECX_X2APIC | ECX_HYPERVISOR,
 	[FEAT_8000_0001_EDX] = EXT_COPY | EXT_SYSCALL | EXT_NX | EXT_MMXEXT | EXT_FFXSR | EXT_1GB |
 			       EXT_RDTSCP | EXT_LM | EXT_3DNOW | BIT(19),
 	[FEAT_8000_0001_ECX] = X_LAHF | BIT(1) | BIT(3) | X_CR8 | X_PREFETCH,
-	[FEAT_7_0_EBX] = BIT(0) | BIT(7) | BIT(9),
+	[FEAT_7_0_EBX] = EBX_FSGSBASE | EBX_SMEP | EBX_ERMS,
 };
 
-#define CACHES_INTEL {1, 0, 0, 0x2c307d}
+/* CPUID 2: TLBs of 4 KiB pages, L1 caches of 32 KiB, an L2 of 2 MiB. */
+#define CACHES .descriptors = {1, 0, 0, 0x2c307d}
 
 /* --- models --- */
 
 #define RATITE_ID "Ratite Virtual CPU version " RATITE_VERSION
 
+#define VERSION(f, m, s)		     .family = (f), .model = (m), .stepping = (s)
+#define LEAVES(standard, extended)	     .level = (standard), .xlevel = (extended)
+#define FEATURES(edx, ecx, ext_edx, ext_ecx) .features = {(edx), (ecx), (ext_edx), (ext_ecx)}
+
+#define INTEL(name_, help_) .name = (name_), .help = (help_), .vendor = "GenuineIntel"
+#define AMD(name_, help_)   .name = (name_), .help = (help_), .vendor = "AuthenticAMD"
+
+#define ECX_CORE2 (ECX_SSE3 | ECX_SSSE3 | ECX_CX16)
+#define ECX_I7	  (ECX_CORE2 | ECX_SSE4_1 | ECX_SSE4_2 | ECX_POPCNT)
+#define EXT_64	  (EXT_SYSCALL | EXT_NX | EXT_LM)
+#define EXT_PHENOM \
+	((F_P4 & EXT_COPY) | EXT_64 | EXT_MMXEXT | EXT_FFXSR | EXT_1GB | EXT_RDTSCP | EXT_3DNOW)
+#define X_PHENOM (X_LAHF | X_CR8 | X_ABM | X_SSE4A | X_PREFETCH)
+
+/* The virtual processors that 32-bit and 64-bit machines have unless told otherwise. */
+#define VIRTUAL32                                                                        \
+	.model_id = RATITE_ID, VERSION(6, 6, 3), LEAVES(4, 0x80000004), .phys_bits = 36, \
+	FEATURES(F_P4, ECX_SSE3 | ECX_HYPERVISOR, EXT_NX, 0), CACHES
+
 static const struct x86_model models[] = {
-	{"486", "Intel 486 DX4", "GenuineIntel", NULL, 4, 8, 0, 1, 0, {F_486, 0, 0, 0, 0}, 32, {0}},
-	{"pentium",
-	 "Intel Pentium",
-	 "GenuineIntel",
-	 NULL,
-	 5,
-	 4,
-	 3,
-	 1,
-	 0,
-	 {F_P5, 0, 0, 0, 0},
-	 32,
-	 {0}},
-	{"pentium2",
-	 "Intel Pentium II",
-	 "GenuineIntel",
-	 NULL,
-	 6,
-	 5,
-	 2,
-	 2,
-	 0,
-	 {F_P2, 0, 0, 0, 0},
-	 36,
-	 CACHES_INTEL},
-	{"pentium3",
-	 "Intel Pentium III",
-	 "GenuineIntel",
-	 NULL,
-	 6,
-	 7,
-	 3,
-	 2,
-	 0,
-	 {F_P3, 0, 0, 0, 0},
-	 36,
-	 CACHES_INTEL},
-	{"athlon",
-	 "AMD Athlon",
-	 "AuthenticAMD",
-	 RATITE_ID,
-	 6,
-	 2,
-	 3,
-	 2,
-	 0x80000008,
-	 {F_P3 & ~BIT(25), 0, (F_P3 & EXT_COPY) | EXT_MMXEXT | EXT_3DNOW | BIT(11), 0, 0},
-	 36,
-	 CACHES_INTEL},
-	{"n270",
-	 "Intel Atom N270",
-	 "GenuineIntel",
-	 "Intel(R) Atom(TM) CPU N270   @ 1.60GHz",
-	 6,
-	 28,
-	 2,
-	 10,
-	 0x80000008,
-	 {F_P4 | BIT(27), ECX_SSE3 | ECX_SSSE3 | ECX_MOVBE, EXT_NX, X_LAHF, 0},
-	 32,
-	 CACHES_INTEL},
-	{"core2duo",
-	 "Intel Core 2 Duo T7700",
-	 "GenuineIntel",
-	 "Intel(R) Core(TM)2 Duo CPU     T7700  @ 2.40GHz",
-	 6,
-	 15,
-	 11,
-	 10,
-	 0x80000008,
-	 {F_P4 | BIT(27), ECX_SSE3 | ECX_SSSE3 | ECX_CX16, EXT_SYSCALL | EXT_NX | EXT_LM, X_LAHF,
-	  0},
-	 36,
-	 CACHES_INTEL},
-	{"coreduo",
-	 "Intel Core Duo T2600",
-	 "GenuineIntel",
-	 "Genuine Intel(R) CPU           T2600  @ 2.16GHz",
-	 6,
-	 14,
-	 8,
-	 10,
-	 0x80000008,
-	 {F_P4 | BIT(27), ECX_SSE3, EXT_NX, 0, 0},
-	 32,
-	 CACHES_INTEL},
-	{"phenom",
-	 "AMD Phenom 9550",
-	 "AuthenticAMD",
-	 "AMD Phenom(tm) 9550 Quad-Core Processor",
-	 16,
-	 2,
-	 3,
-	 5,
-	 0x8000001a,
-	 {F_P4, ECX_SSE3 | ECX_CX16 | ECX_POPCNT,
-	  (F_P4 & EXT_COPY) | EXT_SYSCALL | EXT_NX | EXT_MMXEXT | EXT_FFXSR | EXT_1GB | EXT_RDTSCP |
-		  EXT_LM | EXT_3DNOW,
-	  X_LAHF | X_CR8 | X_ABM | X_SSE4A | X_PREFETCH, 0},
-	 40,
-	 CACHES_INTEL},
-	{"nehalem",
-	 "Intel Core i7 9xx",
-	 "GenuineIntel",
-	 "Intel Core i7 9xx (Nehalem Class Core i7)",
-	 6,
-	 26,
-	 3,
-	 11,
-	 0x80000008,
-	 {F_P4, ECX_SSE3 | ECX_SSSE3 | ECX_CX16 | ECX_SSE4_1 | ECX_SSE4_2 | ECX_POPCNT,
-	  EXT_SYSCALL | EXT_NX | EXT_LM, X_LAHF, 0},
-	 40,
-	 CACHES_INTEL},
-	{"qemu32",
-	 "32-bit virtual processor",
-	 "GenuineIntel",
-	 RATITE_ID,
-	 6,
-	 6,
-	 3,
-	 4,
-	 0x80000004,
-	 {F_P4, ECX_SSE3 | BIT(31), EXT_NX, 0, 0},
-	 36,
-	 CACHES_INTEL},
-	{"qemu64",
-	 "64-bit virtual processor",
-	 "AuthenticAMD",
-	 RATITE_ID,
-	 15,
-	 107,
-	 1,
-	 13,
-	 0x8000000a,
-	 {F_P4, ECX_SSE3 | ECX_CX16 | BIT(31), (F_P4 & EXT_COPY) | EXT_SYSCALL | EXT_NX | EXT_LM,
-	  X_LAHF, 0},
-	 40,
-	 CACHES_INTEL},
-	{"kvm32",
-	 "the same as qemu32",
-	 "GenuineIntel",
-	 RATITE_ID,
-	 6,
-	 6,
-	 3,
-	 4,
-	 0x80000004,
-	 {F_P4, ECX_SSE3 | BIT(31), EXT_NX, 0, 0},
-	 36,
-	 CACHES_INTEL},
-	{"kvm64",
-	 "the same as qemu64",
-	 "GenuineIntel",
-	 RATITE_ID,
-	 15,
-	 6,
-	 1,
-	 13,
-	 0x80000008,
-	 {F_P4, ECX_SSE3 | ECX_CX16 | BIT(31), EXT_SYSCALL | EXT_NX | EXT_LM, X_LAHF, 0},
-	 40,
-	 CACHES_INTEL},
-	{"base",
-	 "a model without features",
-	 "AuthenticAMD",
-	 RATITE_ID,
-	 6,
-	 0,
-	 0,
-	 1,
-	 0,
-	 {F_486, 0, 0, 0, 0},
-	 32,
-	 {0}},
-	{"max",
-	 "everything that is implemented",
-	 "AuthenticAMD",
-	 RATITE_ID,
-	 15,
-	 107,
-	 1,
-	 13,
-	 0x8000000a,
-	 {F_P4,
-	  ECX_SSE3 | ECX_SSSE3 | ECX_CX16 | ECX_SSE4_1 | ECX_SSE4_2 | ECX_MOVBE | ECX_POPCNT |
-		  ECX_CRYPTO | BIT(21) | BIT(31),
-	  (F_P4 & EXT_COPY) | EXT_SYSCALL | EXT_NX | EXT_MMXEXT | EXT_FFXSR | EXT_1GB | EXT_RDTSCP |
-		  EXT_LM | EXT_3DNOW,
-	  X_LAHF | X_CR8 | X_ABM | X_SSE4A | X_PREFETCH, BIT(0) | BIT(7) | BIT(9)},
-	 40,
-	 CACHES_INTEL},
+	{INTEL("486", "Intel 486 DX4"), VERSION(4, 8, 0), LEAVES(1, 0), .phys_bits = 32,
+	 FEATURES(F_486, 0, 0, 0)},
+	{INTEL("pentium", "Intel Pentium"), VERSION(5, 4, 3), LEAVES(1, 0), .phys_bits = 32,
+	 FEATURES(F_P5, 0, 0, 0)},
+	{INTEL("pentium2", "Intel Pentium II"), VERSION(6, 5, 2), LEAVES(2, 0), .phys_bits = 36,
+	 FEATURES(F_P2, 0, 0, 0), CACHES},
+	{INTEL("pentium3", "Intel Pentium III"), VERSION(6, 7, 3), LEAVES(2, 0), .phys_bits = 36,
+	 FEATURES(F_P3, 0, 0, 0), CACHES},
+	{AMD("athlon", "AMD Athlon"), .model_id = RATITE_ID, VERSION(6, 2, 3),
+	 LEAVES(2, 0x80000008), .phys_bits = 36,
+	 FEATURES(F_P3 & ~EDX_SSE, 0, (F_P3 & EXT_COPY) | EXT_MMXEXT | EXT_3DNOW | EXT_SYSCALL, 0),
+	 CACHES},
+	{INTEL("n270", "Intel Atom N270"), .model_id = "Intel(R) Atom(TM) CPU N270   @ 1.60GHz",
+	 VERSION(6, 28, 2), LEAVES(10, 0x80000008), .phys_bits = 32,
+	 FEATURES(F_P4 | EDX_SS, ECX_SSE3 | ECX_SSSE3 | ECX_MOVBE, EXT_NX, X_LAHF), CACHES},
+	{INTEL("core2duo", "Intel Core 2 Duo T7700"),
+	 .model_id = "Intel(R) Core(TM)2 Duo CPU     T7700  @ 2.40GHz", VERSION(6, 15, 11),
+	 LEAVES(10, 0x80000008), .phys_bits = 36,
+	 FEATURES(F_P4 | EDX_SS, ECX_CORE2, EXT_64, X_LAHF), CACHES},
+	{INTEL("coreduo", "Intel Core Duo T2600"),
+	 .model_id = "Genuine Intel(R) CPU           T2600  @ 2.16GHz", VERSION(6, 14, 8),
+	 LEAVES(10, 0x80000008), .phys_bits = 32, FEATURES(F_P4 | EDX_SS, ECX_SSE3, EXT_NX, 0),
+	 CACHES},
+	{AMD("phenom", "AMD Phenom 9550"), .model_id = "AMD Phenom(tm) 9550 Quad-Core Processor",
+	 VERSION(16, 2, 3), LEAVES(5, 0x8000001a), .phys_bits = 40,
+	 FEATURES(F_P4, ECX_SSE3 | ECX_CX16 | ECX_POPCNT, EXT_PHENOM, X_PHENOM), CACHES},
+	{INTEL("nehalem", "Intel Core i7 9xx"),
+	 .model_id = "Intel Core i7 9xx (Nehalem Class Core i7)", VERSION(6, 26, 3),
+	 LEAVES(11, 0x80000008), .phys_bits = 40, FEATURES(F_P4, ECX_I7, EXT_64, X_LAHF), CACHES},
+	{INTEL("qemu32", "32-bit virtual processor"), VIRTUAL32},
+	{AMD("qemu64", "64-bit virtual processor"), .model_id = RATITE_ID, VERSION(15, 107, 1),
+	 LEAVES(13, 0x8000000a), .phys_bits = 40,
+	 FEATURES(F_P4, ECX_SSE3 | ECX_CX16 | ECX_HYPERVISOR, (F_P4 & EXT_COPY) | EXT_64, X_LAHF),
+	 CACHES},
+	{INTEL("kvm32", "the same as qemu32"), VIRTUAL32},
+	{INTEL("kvm64", "the same as qemu64"), .model_id = RATITE_ID, VERSION(15, 6, 1),
+	 LEAVES(13, 0x80000008), .phys_bits = 40,
+	 FEATURES(F_P4, ECX_SSE3 | ECX_CX16 | ECX_HYPERVISOR, EXT_64, X_LAHF), CACHES},
+	{AMD("base", "a model without features"), .model_id = RATITE_ID, VERSION(6, 0, 0),
+	 LEAVES(1, 0), .phys_bits = 32, FEATURES(F_486, 0, 0, 0)},
+	{AMD("max", "everything that is implemented"), .model_id = RATITE_ID, VERSION(15, 107, 1),
+	 LEAVES(13, 0x8000000a), .phys_bits = 40,
+	 .features = {F_P4, ECX_I7 | ECX_MOVBE | ECX_CRYPTO | ECX_X2APIC | ECX_HYPERVISOR,
+		      EXT_PHENOM, X_PHENOM, EBX_FSGSBASE | EBX_SMEP | EBX_ERMS},
+	 CACHES},
 };
 
 #define MODEL_COUNT (sizeof(models) / sizeof(models[0]))
