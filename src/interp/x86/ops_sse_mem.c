@@ -214,8 +214,8 @@ void x86_stmxcsr(struct x86_cpu *c, const struct op *op)
 
 /*
  * Bytes whose mask byte has its top bit set go to memory at rDI (the decoder made it the operand).
- * Each byte's address wraps by itself. Alignment comes before the limit for 8 bytes, and behind
- * page faults for 16.
+ * Each byte's address wraps by itself. Alignment comes before limits and page faults, but for 16
+ * bytes that wrap.
  */
 static void masked_store(struct x86_cpu *c, const struct op *op, const u8 *bytes, const u8 *mask,
 			 unsigned int count)
@@ -224,7 +224,7 @@ static void masked_store(struct x86_cpu *c, const struct op *op, const u8 *bytes
 	u64 linear = offset + c->seg[S_SEG(op->s)].base;
 	bool any = false, unaligned = c->v.check_aligned && linear & (count - 1);
 
-	if (unaligned && count == 8)
+	if (unaligned && (count == 8 || offset + count - 1 > offset))
 		c->v.isa->unaligned(&c->v, linear);
 	va[0] = x86_op_ea(c, op, count, true);
 	for (unsigned int i = 0; i < count; i++) {
