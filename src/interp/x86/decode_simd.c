@@ -24,6 +24,7 @@ enum feature {
 	F_FEMMS,
 	F_FXSR,
 	F_CRC32,
+	F_MOVNTI /* a general register: no SSE state is looked at */,
 };
 
 struct entry {
@@ -182,7 +183,7 @@ static const struct entry map_0f[PREFIXES][256] = {
 	[P_66][0xc2] = SPECIAL_IMM(simd_cmp, F_SSE2),
 	[P_F3][0xc2] = SPECIAL_IMM(simd_cmp, F_SSE),
 	[P_F2][0xc2] = SPECIAL_IMM(simd_cmp, F_SSE2),
-	[P_NONE][0xc3] = SPECIAL(simd_movnti, F_SSE2),
+	[P_NONE][0xc3] = SPECIAL(simd_movnti, F_MOVNTI),
 	[P_NONE][0xc4] = SPECIAL_IMM(simd_pinsrw, F_MMX_SSE),
 	[P_66][0xc4] = SPECIAL_IMM(simd_pinsrw, F_SSE2),
 	[P_NONE][0xc5] = SPECIAL_IMM(simd_pextrw, F_MMX_SSE),
@@ -384,6 +385,7 @@ static bool has_feature(const struct x86_insn *i, enum feature f)
 		[F_FEMMS] = {FEAT_8000_0001_EDX, CPUID_AMD_EDX_3DNOW},
 		[F_FXSR] = {FEAT_1_EDX, CPUID_1_EDX_FXSR},
 		[F_CRC32] = {FEAT_1_ECX, CPUID_1_ECX_SSE42},
+		[F_MOVNTI] = {FEAT_1_EDX, CPUID_1_EDX_SSE2},
 	};
 
 	if (f == F_NONE)
