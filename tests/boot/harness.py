@@ -66,6 +66,15 @@ def has_devices(emulator, names):
     return [name for name in names if name not in known]
 
 
+def pack_initramfs(root, output):
+    """Writes the tree below `root` as an initramfs."""
+    names = "\n".join(str(path.relative_to(root)) for path in [root, *root.rglob("*")])
+    archive = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=names.encode(),
+                             cwd=root, stdout=subprocess.PIPE, check=True).stdout
+    output.write_bytes(archive)
+    return output
+
+
 class Emulator:
     """A running program. Its output is read from a pipe, or from a terminal with terminal=True."""
 
