@@ -201,7 +201,10 @@ static int file_flush(struct image *img)
 
 	if (img->flags & IMAGE_NOFLUSH)
 		return 0;
-	return fdatasync(f->fd) && errno != EINVAL ? errno : 0;
+	/* The host has thrown away what it could not write: trying again would seem to work. */
+	if (!f->lost && fdatasync(f->fd) && errno != EINVAL)
+		f->lost = errno;
+	return f->lost;
 }
 
 static int file_discard(struct image *img, uint64_t offset, uint64_t len)

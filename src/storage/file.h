@@ -10,6 +10,7 @@ struct file_state {
 	bool device;	    /* block or character special */
 	bool cdrom, floppy;
 	bool locked;
+	int lost; /* errno value of a flush that failed */
 	bool no_punch, no_zero_range, no_seek_data;
 };
 

@@ -142,33 +142,30 @@ static int prepare_area(struct image *img, uint64_t range, uint64_t needed, uint
 	return err;
 }
 
-/* A larger table behind everything that is counted; its own clusters are counted like others. */
-static int grow_reftable(struct image *img, uint64_t index)
+/* How many entries a table needs that is to count `index` and, from there on, its own clusters. */
+static uint64_t larger_reftable(const struct qcow2 *q, uint64_t index)
 {
-	struct qcow2 *q = qcow2_of(img);
-	uint64_t entries = MAX(index + 1, q->reftable_size + q->reftable_size / 2u), clusters,
-		 first;
-	uint64_t old_offset = q->reftable_offset, old_bytes = q->reftable_size * 8ull;
-	uint8_t be[12];
+	uint64_t entries = MAX(index + 1, q->reftable_size + q->reftable_size / 2u);
 
-	if (entries > QCOW2_MAX_REFTABLE / 8)
-		return EFBIG;
-	for (;;) {
-		clusters = qcow2_clusters(q, entries * 8);
+	while (entries <= QCOW2_MAX_REFTABLE / 8) {
+		uint64_t clusters = qcow2_clusters(q, entries * 8);
 		entries = clusters * q->cluster_size / 8;
 		uint64_t reach = index + blocks_for(q, clusters);
 		if (reach <= entries)
 			break;
 		entries = reach;
 	}
-	if (entries * 8 > QCOW2_MAX_REFTABLE)
-		return EFBIG;
-	uint64_t *table = g_new0(uint64_t, entries);
-	memcpy(table, q->reftable, q->reftable_size * 8ull);
-	g_free(q->reftable);
-	q->reftable = table;
-	q->reftable_size = (uint32_t)entries;
+	return entries;
+}
+
+/* Fills the new table's area and switches the header to it. */
+static int move_reftable(struct image *img, uint64_t index)
+{
+	struct qcow2 *q = qcow2_of(img);
+	uint64_t clusters = qcow2_clusters(q, q->reftable_size * 8ull), first;
+	uint8_t be[12];
 	int err = prepare_area(img, index, clusters, &first);
+
 	for (uint64_t i = 0; i < clusters && !err; i++)
 		err = set_count(img, first + i, 1);
 	if (err)
@@ -179,10 +176,40 @@ static int grow_reftable(struct image *img, uint64_t index)
 	err = qcow2_write_back(img);
 	store_be64(be, q->reftable_offset);
 	store_be32(be + 8, (uint32_t)clusters);
-	if (!err)
-		err = qcow2_patch_header(img, H_REFTABLE_OFFSET, be, sizeof(be));
-	if (!err)
-		qcow2_free_later(img, old_offset, old_bytes);
+	return err ? err : qcow2_patch_header(img, H_REFTABLE_OFFSET, be, sizeof(be));
+}
+
+/* A larger table behind everything that is counted; its own clusters are counted like others. */
+static int grow_reftable(struct image *img, uint64_t index)
+{
+	struct qcow2 *q = qcow2_of(img);
+	uint64_t entries = larger_reftable(q, index), *old = q->reftable;
+	uint64_t old_offset = q->reftable_offset;
+	uint32_t old_size = q->reftable_size;
+
+	if (entries > QCOW2_MAX_REFTABLE / 8)
+		return EFBIG;
+	/* The old table is made safe first, so that it is whole if the new one comes to nothing. */
+	int err = qcow2_write_back(img);
+	if (err)
+		return err;
+	q->reftable = g_new0(uint64_t, entries);
+	memcpy(q->reftable, old, old_size * 8ull);
+	q->reftable_size = (uint32_t)entries;
+	err = move_reftable(img, index);
+	if (!err) {
+		g_free(old);
+		qcow2_free_later(img, old_offset, old_size * 8ull);
+		return 0;
+	}
+	for (uint64_t i = 0; i < entries; i++)
+		if (q->reftable[i] && (i >= old_size || q->reftable[i] != old[i]))
+			qcow2_table_forget(&q->refblocks, q->reftable[i] & QCOW2_OFFSET_MASK);
+	g_free(q->reftable);
+	q->reftable = old;
+	q->reftable_size = old_size;
+	q->reftable_offset = old_offset;
+	q->reftable_dirty_from = q->reftable_dirty_to = 0;
 	return err;
 }
 

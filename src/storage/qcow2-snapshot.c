@@ -81,14 +81,17 @@ struct error *qcow2_read_snapshots(struct image *img)
 
 	if (e)
 		return error_errno(e, "Could not read the header");
-	if (!count)
-		return NULL;
 	if (count > QCOW2_MAX_SNAPSHOTS)
 		return error_new("Snapshot table too large");
-	if (q->snapshot_offset >= img->file->size || qcow2_offset_in_cluster(q, q->snapshot_offset))
+	if (q->snapshot_offset > IMAGE_MAX_SIZE || qcow2_offset_in_cluster(q, q->snapshot_offset))
 		return error_new("Snapshot table offset invalid");
-	size_t size = MIN(img->file->size - q->snapshot_offset, QCOW2_MAX_SNAPSHOT_TABLE);
+	if (!count)
+		return NULL;
+	uint64_t end = MAX(img->file->size, q->snapshot_offset);
+	size_t size = MIN(end - q->snapshot_offset, QCOW2_MAX_SNAPSHOT_TABLE);
 	size = MIN(size, count * (uint64_t)(SN_FIXED + 1024 + 2 * 65535 + 8));
+	/* What lies behind the end of the file is zeroes: entries without names. */
+	size = MAX(size, count * (uint64_t)SN_FIXED);
 	uint8_t *table = g_malloc(size);
 	e = qcow2_read_file(img, q->snapshot_offset, table, size);
 	if (e)
@@ -175,20 +178,27 @@ static int read_l1(struct image *img, uint64_t offset, uint32_t size, uint64_t *
 
 	for (uint32_t i = 0; i < size; i++)
 		(*out)[i] = load_be64(&(*out)[i]);
+	if (err) {
+		g_free(*out);
+		*out = NULL;
+	}
 	return err;
 }
 
 static int entry_count_add(struct image *img, uint64_t entry, int64_t delta)
 {
 	struct qcow2 *q = qcow2_of(img);
-	uint64_t offset = entry & QCOW2_OFFSET_MASK;
-	uint32_t size;
+	uint64_t offset = entry & QCOW2_OFFSET_MASK, count;
+	uint32_t size = 1;
 
-	if (entry & QCOW2_COMPRESSED) {
+	if (entry & QCOW2_COMPRESSED)
 		qcow2_compressed_span(q, entry, &offset, &size);
-		return qcow2_refcount_add(img, offset, size, delta);
-	}
-	return offset ? qcow2_refcount_add(img, offset, 1, delta) : 0;
+	if (!offset)
+		return 0;
+	int err = qcow2_refcount_get(img, offset >> q->cluster_bits, &count);
+	if (!err && !count)
+		err = delta > 0 ? EAGAIN : EINVAL; /* in use, yet not counted: check first */
+	return err ? err : qcow2_refcount_add(img, offset, size, delta);
 }
 
 /* Adds to the counts of everything that an L1 table reaches. */
@@ -265,10 +275,13 @@ static int check_l1(const struct qcow2 *q, const struct qcow2_snapshot *s)
 											 : 0;
 }
 
-static struct error *l1_error(int err)
+static struct error *l1_error(int code)
 {
-	return error_new(err == EFBIG ? "Snapshot L1 table too large"
-				      : "Snapshot L1 table offset invalid");
+	struct error *err = error_new(code == EFBIG ? "Snapshot L1 table too large"
+						    : "Snapshot L1 table offset invalid");
+
+	err->code = code;
+	return err;
 }
 
 static int begin(struct image *img)
@@ -281,15 +294,18 @@ static int begin(struct image *img)
 		   : qcow2_set_incompatible(img, qcow2_of(img)->incompatible | INCOMPAT_DIRTY);
 }
 
+/* After work that was given up halfway the dirty bit stays: the next opening sets things right. */
 static int end(struct image *img, int err)
 {
+	struct qcow2 *q = qcow2_of(img);
+
 	if (!err)
 		err = qcow2_write_back(img);
 	if (!err)
 		err = image_flush(img->file);
-	if (!err)
-		err = qcow2_set_incompatible(img, qcow2_of(img)->incompatible &
-							  ~(uint64_t)INCOMPAT_DIRTY);
+	q->interrupted |= err != 0;
+	if (!err && !q->interrupted)
+		err = qcow2_set_incompatible(img, q->incompatible & ~(uint64_t)INCOMPAT_DIRTY);
 	return err;
 }
 
@@ -365,13 +381,13 @@ struct error *qcow2_snapshot_create(struct image *img, struct image_snapshot *sn
 	if (!err)
 		err = copy_l1(img, &s.l1_offset);
 	if (err) {
+		end(img, err);
 		g_free(s.info.id);
 		g_free(s.info.name);
 		return create_error(err, sn->name);
 	}
 	g_array_append_val(q->snapshots, s);
-	err = write_snapshots(img);
-	err = end(img, err);
+	err = end(img, write_snapshots(img));
 	return err ? create_error(err, sn->name) : NULL;
 }
 
@@ -395,51 +411,59 @@ static int restore_size(struct image *img, const struct qcow2_snapshot *s)
 	return err;
 }
 
+/* Makes a copy of a snapshot's L1 table the active one, and gives up what the old one reaches. */
+static int switch_l1(struct image *img, const uint64_t *l1, uint32_t size)
+{
+	struct qcow2 *q = qcow2_of(img);
+	uint64_t *old = q->l1, old_offset = q->l1_offset, at;
+	uint8_t be[12];
+
+	q->l1 = g_new0(uint64_t, MAX(q->l1_size, 1));
+	for (uint32_t i = 0; i < size; i++)
+		q->l1[i] = l1[i] & ~QCOW2_COPIED;
+	int err = copy_l1(img, &at);
+	if (!err)
+		err = qcow2_write_back(img);
+	store_be32(be, q->l1_size);
+	store_be64(be + 4, at);
+	if (!err)
+		err = qcow2_patch_header(img, H_L1_SIZE, be, sizeof(be));
+	if (err) { /* the counts stay too high, which is a leak */
+		g_free(q->l1);
+		q->l1 = old;
+		return err;
+	}
+	q->l1_offset = at;
+	err = counts_add(img, old, q->l1_size, -1);
+	if (!err)
+		qcow2_free_later(img, old_offset, q->l1_size * 8ull);
+	g_free(old);
+	return err;
+}
+
 struct error *qcow2_snapshot_goto(struct image *img, const char *id)
 {
 	struct qcow2 *q = qcow2_of(img);
 	int index = find(q, id);
-	uint64_t *l1, at, old_offset;
-	uint8_t be[12];
+	uint64_t *l1;
 
 	if (index < 0)
 		return error_errno(ENOENT, "Could not apply snapshot '%s'", id);
 	struct qcow2_snapshot *s = &g_array_index(q->snapshots, struct qcow2_snapshot, index);
 	int err = check_l1(q, s);
 	if (err)
-		return error_prefix(error_errno(err, "Failed to load snapshot"),
-				    "Could not apply snapshot '%s'", id);
+		return l1_error(err);
 	err = begin(img);
 	if (!err)
 		err = qcow2_grow_l1(img, s->l1_size);
+	if (!err)
+		err = read_l1(img, s->l1_offset, s->l1_size, &l1);
 	if (err)
 		return error_errno(err, "Could not apply snapshot '%s'", id);
-	err = read_l1(img, s->l1_offset, s->l1_size, &l1);
 	/* What the snapshot reaches gets its second user before the header says so. */
+	err = counts_add(img, l1, s->l1_size, 1);
 	if (!err)
-		err = counts_add(img, l1, s->l1_size, 1);
-	uint32_t old_size = q->l1_size;
-	uint64_t *old = q->l1;
-	old_offset = q->l1_offset;
-	if (!err) {
-		q->l1 = g_new0(uint64_t, MAX(old_size, 1));
-		for (uint32_t i = 0; i < s->l1_size; i++)
-			q->l1[i] = l1[i] & ~QCOW2_COPIED;
-		err = copy_l1(img, &at);
-		if (!err)
-			err = qcow2_write_back(img);
-		store_be32(be, q->l1_size);
-		store_be64(be + 4, at);
-		if (!err)
-			err = qcow2_patch_header(img, H_L1_SIZE, be, sizeof(be));
-		if (!err) {
-			q->l1_offset = at;
-			err = counts_add(img, old, old_size, -1);
-		}
-		if (!err)
-			qcow2_free_later(img, old_offset, old_size * 8ull);
-		g_free(old);
-	}
+		err = switch_l1(img, l1, s->l1_size);
 	g_free(l1);
 	if (!err)
 		err = restore_size(img, s);
@@ -465,10 +489,8 @@ struct error *qcow2_snapshot_delete(struct image *img, const char *id)
 	err = begin(img);
 	if (!err)
 		err = read_l1(img, s.l1_offset, s.l1_size, &l1);
-	if (err) {
-		g_free(l1);
+	if (err)
 		return error_errno(err, "Could not delete snapshot '%s'", id);
-	}
 	g_array_remove_index(q->snapshots, (guint)index);
 	err = write_snapshots(img);
 	if (!err)
@@ -515,10 +537,8 @@ struct error *qcow2_snapshot_load(struct image *img, const char *id)
 	if (err)
 		return l1_error(err);
 	err = read_l1(img, s->l1_offset, s->l1_size, &l1);
-	if (err) {
-		g_free(l1);
+	if (err)
 		return error_errno(err, "Could not read the snapshot's L1 table");
-	}
 	g_free(q->l1);
 	q->l1 = l1;
 	q->l1_size = s->l1_size;

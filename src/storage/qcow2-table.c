@@ -198,7 +198,7 @@ int qcow2_write_back(struct image *img)
 	struct qcow2 *q = qcow2_of(img);
 	bool l1 = q->l1_dirty_from != q->l1_dirty_to;
 	bool tables = q->l2.dirty || l1;
-	int err = write_refcounts(img);
+	int err = q->header_unknown ? EIO : write_refcounts(img);
 
 	if (!err && tables)
 		err = image_flush(img->file);
@@ -226,10 +226,14 @@ int qcow2_patch_header(struct image *img, unsigned int at, const void *bytes, si
 {
 	int err = image_flush(img->file);
 
-	if (!err)
-		err = image_pwrite(img->file, at, bytes, len);
+	if (err)
+		return err;
+	err = image_pwrite(img->file, at, bytes, len);
 	if (!err)
 		err = image_flush(img->file);
+	/* Which header the file has now is not known, so nothing may rely on either. */
+	if (err)
+		qcow2_of(img)->broken = qcow2_of(img)->header_unknown = true;
 	return err;
 }
 

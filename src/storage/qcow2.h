@@ -126,7 +126,9 @@ struct qcow2 {
 	struct aes_key *key;
 	uint8_t *unpacked; /* the compressed cluster last read */
 	uint64_t unpacked_offset;
-	bool broken; /* corruption was found: no more writes */
+	bool broken;	     /* no more writes: corruption was found, or */
+	bool header_unknown; /* a change of the header failed halfway */
+	bool interrupted;    /* work on snapshots failed halfway: the image stays dirty */
 };
 
 static inline struct qcow2 *qcow2_of(struct image *img)

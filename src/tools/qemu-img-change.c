@@ -236,6 +236,17 @@ static struct error *snapshot_create(struct image *img, const char *name)
 	return img->driver->snapshot_create(img, &sn);
 }
 
+static struct error *snapshot_goto(struct image *img, const char *name)
+{
+	struct error *err = img->driver->snapshot_goto(img, name);
+
+	if (!err || g_str_has_prefix(err->message, "Could not"))
+		return err;
+	int code = err->code; /* what is wrong with the snapshot gets a line of its own */
+	error_report(err);
+	return error_errno(code, "Could not apply snapshot '%s': Failed to load snapshot", name);
+}
+
 static struct error *snapshot_work(struct img_args *a, struct image *img)
 {
 	if (!img->driver->snapshot_list)
@@ -248,7 +259,7 @@ static struct error *snapshot_work(struct img_args *a, struct image *img)
 				   a->snapshot ? "'" : "");
 	switch (a->snapshot_op) {
 	case 'c': return snapshot_create(img, a->snapshot);
-	case 'a': return img->driver->snapshot_goto(img, a->snapshot);
+	case 'a': return snapshot_goto(img, a->snapshot);
 	case 'd': return img->driver->snapshot_delete(img, a->snapshot);
 	default: break;
 	}
