@@ -50,7 +50,7 @@ static int bochs_find(struct image *img, uint64_t index, struct cluster_place *p
 	uint64_t at = b->data + 512ull * entry * (b->extent_blocks + b->bitmap_blocks);
 	if (b->bitmap_at != at) {
 		b->bitmap_at = UINT64_MAX;
-		int err = cluster_read_file(img, at, b->bitmap, b->bitmap_blocks * 512ull);
+		int err = image_pread_padded(img->file, at, b->bitmap, b->bitmap_blocks * 512ull);
 		if (err)
 			return err;
 		b->bitmap_at = at;
@@ -68,7 +68,7 @@ static struct error *bochs_open(struct image *img)
 {
 	struct bochs *b = img->state;
 	uint8_t h[BOCHS_HEADER];
-	int e = cluster_read_file(img, 0, h, sizeof(h));
+	int e = image_pread_padded(img->file, 0, h, sizeof(h));
 
 	if (e)
 		return error_errno(e, "Could not read the header");

@@ -76,7 +76,7 @@ static struct error *cloop_open(struct image *img)
 {
 	struct cloop *c = img->state;
 	uint8_t h[8];
-	int e = cluster_read_file(img, 128, h, sizeof(h));
+	int e = image_pread_padded(img->file, 128, h, sizeof(h));
 
 	if (e)
 		return error_errno(e, "Could not read the header");
@@ -96,7 +96,7 @@ static struct error *cloop_open(struct image *img)
 	if (bytes > CLOOP_MAX_OFFSETS || bytes + CLOOP_TABLE > img->file->size)
 		return error_new("image requires too many offsets, try increasing block size");
 	c->offsets = g_malloc(bytes);
-	e = cluster_read_file(img, CLOOP_TABLE, c->offsets, bytes);
+	e = image_pread_padded(img->file, CLOOP_TABLE, c->offsets, bytes);
 	struct error *err =
 		e ? error_errno(e, "Could not read the offsets") : check_offsets(c, block);
 	if (err) {

@@ -22,17 +22,6 @@ void cluster_io_clear(struct image *img)
 	aes_key_free(c->key);
 }
 
-int cluster_read_file(struct image *img, uint64_t offset, void *buf, size_t len)
-{
-	uint64_t end = img->file->size;
-	size_t n = offset < end ? MIN(len, end - offset) : 0;
-
-	if (!len)
-		return 0;
-	memset((uint8_t *)buf + n, 0, len - n);
-	return n ? image_pread(img->file, offset, buf, n) : 0;
-}
-
 struct error *cluster_read_table(struct image *img, uint64_t offset, uint64_t count,
 				 uint64_t max_bytes, uint32_t **table)
 {
@@ -70,7 +59,7 @@ static int read_packed(struct image *img, uint64_t index, const struct cluster_p
 	if (c->unpacked_index != index) {
 		uint8_t *packed = g_malloc(p->size);
 		c->unpacked_index = UINT64_MAX;
-		int err = cluster_read_file(img, p->offset, packed, p->size);
+		int err = image_pread_padded(img->file, p->offset, packed, p->size);
 		if (!err)
 			err = c->ops->unpack(img, p, packed, c->unpacked);
 		g_free(packed);
@@ -87,10 +76,10 @@ static int read_data(struct image *img, uint64_t at, uint64_t offset, uint8_t *b
 	struct cluster_io *c = img->state;
 
 	if (!c->key)
-		return cluster_read_file(img, at, buf, len);
+		return image_pread_padded(img->file, at, buf, len);
 	size_t skip = offset & 511, span = (skip + len + 511) & ~(size_t)511;
 	uint8_t *plain = g_malloc(span);
-	int err = cluster_read_file(img, at - skip, plain, span);
+	int err = image_pread_padded(img->file, at - skip, plain, span);
 	if (!err) {
 		aes_decrypt_sectors(c->key, offset / 512, plain, span);
 		memcpy(buf, plain + skip, len);
@@ -100,7 +89,7 @@ static int read_data(struct image *img, uint64_t at, uint64_t offset, uint8_t *b
 }
 
 /* Clusters that one look covers: hostile images have any number of them. */
-#define MAX_RUN 65536u
+#define MAX_RUN 8192u
 
 /* Bytes from `offset`, at most `len`, in clusters that are alike and follow each other. */
 static int find_run(struct image *img, uint64_t offset, uint64_t len, struct cluster_place *p,

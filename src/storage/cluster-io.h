@@ -44,8 +44,6 @@ void cluster_io_clear(struct image *img);
 int cluster_pread(struct image *img, uint64_t offset, void *buf, size_t len);
 int cluster_pwrite(struct image *img, uint64_t offset, const void *buf, size_t len);
 int cluster_map(struct image *img, uint64_t offset, uint64_t len, struct image_extent *e);
-/* Zeroes behind the end of the file. */
-int cluster_read_file(struct image *img, uint64_t offset, void *buf, size_t len);
 /* Reads `count` 32-bit entries; the table must lie in the file. */
 struct error *cluster_read_table(struct image *img, uint64_t offset, uint64_t count,
 				 uint64_t max_bytes, uint32_t **table) NODISCARD;

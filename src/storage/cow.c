@@ -59,7 +59,7 @@ static struct error *cow_open(struct image *img)
 {
 	struct cow *c = img->state;
 	uint8_t h[COW_HEADER];
-	int e = cluster_read_file(img, 0, h, sizeof(h));
+	int e = image_pread_padded(img->file, 0, h, sizeof(h));
 
 	if (e)
 		return error_errno(e, "Could not read the header");
@@ -77,7 +77,7 @@ static struct error *cow_open(struct image *img)
 	c->data = (COW_HEADER + bytes + 511) & ~UINT64_C(511);
 	c->bitmap = g_malloc0(bytes + 1);
 	cluster_io_init(img, &cow_ops, 512);
-	e = cluster_read_file(img, COW_HEADER, c->bitmap, bytes);
+	e = image_pread_padded(img->file, COW_HEADER, c->bitmap, bytes);
 	if (e) {
 		g_free(c->bitmap);
 		return error_errno(e, "Could not read the bitmap");

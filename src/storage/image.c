@@ -239,6 +239,15 @@ int image_pread(struct image *img, uint64_t offset, void *buf, size_t len)
 	return len ? img->driver->pread(img, offset, buf, len) : 0;
 }
 
+int image_pread_padded(struct image *img, uint64_t offset, void *buf, size_t len)
+{
+	size_t n = offset < img->size ? MIN(len, img->size - offset) : 0;
+
+	if (len > n)
+		memset((uint8_t *)buf + n, 0, len - n);
+	return image_pread(img, n ? offset : 0, buf, n);
+}
+
 int image_pwrite(struct image *img, uint64_t offset, const void *buf, size_t len)
 {
 	if (img->readonly || !img->driver->pwrite)

@@ -196,6 +196,8 @@ bool image_path_has_protocol(const char *filename);
 /* --- data --- */
 
 int image_pread(struct image *img, uint64_t offset, void *buf, size_t len);
+/* The same for files whose end may be missing: what lies behind it reads as zeroes. */
+int image_pread_padded(struct image *img, uint64_t offset, void *buf, size_t len);
 int image_pwrite(struct image *img, uint64_t offset, const void *buf, size_t len);
 int image_flush(struct image *img);
 int image_discard(struct image *img, uint64_t offset, uint64_t len);

@@ -108,7 +108,7 @@ static struct error *parallels_open(struct image *img)
 {
 	struct parallels *s = img->state;
 	uint8_t h[PARALLELS_TABLE];
-	int e = cluster_read_file(img, 0, h, sizeof(h));
+	int e = image_pread_padded(img->file, 0, h, sizeof(h));
 	struct error *err = e ? error_errno(e, "Could not read the header") : parse_header(img, h);
 
 	if (!err)

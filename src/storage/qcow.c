@@ -53,7 +53,7 @@ static int l2_get(struct image *img, uint64_t offset, bool fresh, uint64_t **tab
 	q->cached[i] = offset;
 	*table = q->tables[i];
 	memset(*table, 0, bytes);
-	int err = fresh ? 0 : cluster_read_file(img, offset, *table, bytes);
+	int err = fresh ? 0 : image_pread_padded(img->file, offset, *table, bytes);
 	if (err)
 		q->cached[i] = 0;
 	return err;
@@ -251,7 +251,7 @@ static struct error *qcow_open(struct image *img)
 {
 	struct qcow *q = img->state;
 	uint8_t h[HEADER_SIZE];
-	int e = cluster_read_file(img, 0, h, sizeof(h));
+	int e = image_pread_padded(img->file, 0, h, sizeof(h));
 	struct error *err = e ? error_errno(e, "Could not read the header") : parse_header(img, h);
 
 	if (err)
@@ -259,7 +259,7 @@ static struct error *qcow_open(struct image *img)
 	cluster_io_init(img, &qcow_ops, img->cluster_size);
 	img->zero_init = true;
 	q->l1 = g_new0(uint64_t, q->l1_size);
-	e = cluster_read_file(img, q->l1_offset, q->l1, q->l1_size * 8ull);
+	e = image_pread_padded(img->file, q->l1_offset, q->l1, q->l1_size * 8ull);
 	for (uint32_t i = 0; i < q->l1_size; i++)
 		q->l1[i] = load_be64(&q->l1[i]);
 	err = e ? error_errno(e, "Could not read the L1 table") : read_backing_name(img, h);

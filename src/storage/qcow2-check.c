@@ -121,7 +121,7 @@ static int check_l1(struct check *c, uint64_t offset, const uint64_t *l1, uint32
 		}
 		if (!count(c, at, q->cluster_size))
 			continue;
-		err = qcow2_read_file(c->img, at, t, q->cluster_size);
+		err = image_pread_padded(c->img->file, at, t, q->cluster_size);
 		for (uint32_t j = 0; j < 1u << q->l2_bits && !err; j++)
 			check_entry(c, load_be64(t + 8 * j), &expected);
 	}
@@ -150,7 +150,7 @@ static int check_snapshots(struct check *c)
 			continue;
 		}
 		uint64_t *l1 = g_new0(uint64_t, MAX(s->l1_size, 1));
-		err = qcow2_read_file(c->img, s->l1_offset, l1, s->l1_size * 8ull);
+		err = image_pread_padded(c->img->file, s->l1_offset, l1, s->l1_size * 8ull);
 		for (uint32_t j = 0; j < s->l1_size; j++)
 			l1[j] = load_be64(&l1[j]);
 		if (!err && qcow2_offset_in_cluster(c->q, s->l1_offset)) {
@@ -179,7 +179,7 @@ static int check_bitmaps(struct check *c)
 		if (dir_size > 1 << 20 || !count(c, dir, dir_size))
 			continue;
 		uint8_t *d = g_malloc(dir_size);
-		int err = qcow2_read_file(c->img, dir, d, dir_size);
+		int err = image_pread_padded(c->img->file, dir, d, dir_size);
 		while (!err && at + 24 <= dir_size) {
 			uint64_t table = load_be64(d + at);
 			uint32_t entries = load_be32(d + at + 8);
@@ -188,7 +188,7 @@ static int check_bitmaps(struct check *c)
 				break;
 			for (uint32_t j = 0; j < entries && !err; j++) {
 				uint8_t be[8];
-				err = qcow2_read_file(c->img, table + 8ull * j, be, 8);
+				err = image_pread_padded(c->img->file, table + 8ull * j, be, 8);
 				uint64_t data = load_be64(be) & QCOW2_OFFSET_MASK;
 				if (!err && data)
 					count(c, data, c->q->cluster_size);

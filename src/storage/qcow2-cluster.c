@@ -169,7 +169,7 @@ static int read_compressed(struct image *img, uint64_t entry, uint64_t offset, u
 	if (q->unpacked_offset != at) {
 		uint8_t *packed = g_malloc(size);
 		q->unpacked_offset = UINT64_MAX;
-		int err = qcow2_read_file(img, at, packed, size);
+		int err = image_pread_padded(img->file, at, packed, size);
 		if (!err)
 			err = qcow2_decompress(q->compression, packed, size, q->unpacked,
 					       q->cluster_size);
@@ -187,11 +187,11 @@ static int read_data(struct image *img, uint64_t at, uint64_t offset, uint8_t *b
 	struct qcow2 *q = qcow2_of(img);
 
 	if (!q->key)
-		return qcow2_read_file(img, at, buf, len);
+		return image_pread_padded(img->file, at, buf, len);
 	/* Whole sectors are decrypted. */
 	size_t skip = offset & 511, span = (skip + len + 511) & ~(size_t)511;
 	uint8_t *plain = g_malloc(span);
-	int err = qcow2_read_file(img, at - skip, plain, span);
+	int err = image_pread_padded(img->file, at - skip, plain, span);
 	if (!err) {
 		aes_decrypt_sectors(q->key, offset / 512, plain, span);
 		memcpy(buf, plain + skip, len);

@@ -74,7 +74,7 @@ struct error *qcow2_read_snapshots(struct image *img)
 {
 	struct qcow2 *q = qcow2_of(img);
 	uint8_t be[12];
-	int e = qcow2_read_file(img, H_SNAPSHOT_COUNT, be, sizeof(be));
+	int e = image_pread_padded(img->file, H_SNAPSHOT_COUNT, be, sizeof(be));
 	uint32_t count = load_be32(be);
 	uint64_t at = 0;
 	struct error *err = NULL;
@@ -93,7 +93,7 @@ struct error *qcow2_read_snapshots(struct image *img)
 	/* What lies behind the end of the file is zeroes: entries without names. */
 	size = MAX(size, count * (uint64_t)SN_FIXED);
 	uint8_t *table = g_malloc(size);
-	e = qcow2_read_file(img, q->snapshot_offset, table, size);
+	e = image_pread_padded(img->file, q->snapshot_offset, table, size);
 	if (e)
 		err = error_errno(e, "Could not read snapshots");
 	for (uint32_t i = 0; i < count && !err; i++) {
@@ -174,7 +174,7 @@ static int write_snapshots(struct image *img)
 static int read_l1(struct image *img, uint64_t offset, uint32_t size, uint64_t **out)
 {
 	*out = g_new0(uint64_t, MAX(size, 1));
-	int err = qcow2_read_file(img, offset, *out, size * 8ull);
+	int err = image_pread_padded(img->file, offset, *out, size * 8ull);
 
 	for (uint32_t i = 0; i < size; i++)
 		(*out)[i] = load_be64(&(*out)[i]);

@@ -5,18 +5,6 @@
 
 #include <errno.h>
 
-/* Behind the end of the file is zeroes: clusters are allocated before they are written. */
-int qcow2_read_file(struct image *img, uint64_t offset, void *buf, size_t len)
-{
-	uint64_t end = img->file->size;
-	size_t n = offset < end ? MIN(len, end - offset) : 0;
-
-	if (!len)
-		return 0;
-	memset((uint8_t *)buf + n, 0, len - n);
-	return n ? image_pread(img->file, offset, buf, n) : 0;
-}
-
 /* --- cache --- */
 
 static void table_free(void *opaque)
@@ -89,7 +77,7 @@ int qcow2_table_get(struct image *img, struct table_cache *c, uint64_t offset, b
 		t->offset = offset;
 		t->data = g_malloc(q->cluster_size);
 		if (!fresh) {
-			err = qcow2_read_file(img, offset, t->data, q->cluster_size);
+			err = image_pread_padded(img->file, offset, t->data, q->cluster_size);
 			if (err) {
 				table_free(t);
 				return err;

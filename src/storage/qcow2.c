@@ -153,7 +153,7 @@ static struct error *read_first_cluster(struct image *img)
 	struct qcow2 *q = qcow2_of(img);
 	uint8_t *c = g_malloc0(q->cluster_size);
 	struct error *err = NULL;
-	int e = qcow2_read_file(img, 0, c, q->cluster_size);
+	int e = image_pread_padded(img->file, 0, c, q->cluster_size);
 
 	if (e) {
 		g_free(c);
@@ -187,7 +187,7 @@ static struct error *read_entries(struct image *img, const char *what, uint64_t 
 	if (count && (offset >= end || count * 8ull > end - offset))
 		return error_new("Could not read %s: it lies behind the end of the file", what);
 	*out = g_new0(uint64_t, MAX(count, 1));
-	int e = qcow2_read_file(img, offset, *out, count * 8ull);
+	int e = image_pread_padded(img->file, offset, *out, count * 8ull);
 	for (uint32_t i = 0; i < count; i++)
 		(*out)[i] = load_be64(&(*out)[i]);
 	return e ? error_errno(e, "Could not read %s", what) : NULL;
@@ -244,7 +244,7 @@ static struct error *make_writable(struct image *img)
 static struct error *qcow2_open(struct image *img)
 {
 	uint8_t header[H_V3_SIZE] = {0};
-	int e = qcow2_read_file(img, 0, header, sizeof(header));
+	int e = image_pread_padded(img->file, 0, header, sizeof(header));
 	struct error *err;
 
 	if (e)

@@ -156,7 +156,6 @@ static inline uint64_t qcow2_l1_entries(const struct qcow2 *q, uint64_t size)
 
 /* --- tables (qcow2-table.c) --- */
 
-int qcow2_read_file(struct image *img, uint64_t offset, void *buf, size_t len);
 void table_cache_init(struct table_cache *c, unsigned int max);
 void table_cache_clear(struct table_cache *c);
 /* The cluster at `offset`, read unless `fresh` (then zeroes). Valid until the next call. */

@@ -19,11 +19,7 @@ static struct error *raw_open(struct image *img)
 
 static int raw_pread(struct image *img, uint64_t offset, void *buf, size_t len)
 {
-	uint64_t end = img->file->size;
-	size_t n = offset < end ? MIN(len, end - offset) : 0;
-
-	memset((uint8_t *)buf + n, 0, len - n);
-	return n ? image_pread(img->file, offset, buf, n) : 0;
+	return image_pread_padded(img->file, offset, buf, len);
 }
 
 /* Would a guessed image be taken for another format after this write? */

@@ -105,7 +105,7 @@ static struct error *vdi_open(struct image *img)
 {
 	struct vdi *v = img->state;
 	uint8_t h[VDI_HEADER];
-	int e = cluster_read_file(img, 0, h, sizeof(h));
+	int e = image_pread_padded(img->file, 0, h, sizeof(h));
 	struct error *err = e ? error_errno(e, "Could not read the header") : parse_header(img, h);
 
 	if (err)

@@ -1,4 +1,4 @@
-/* Opening, reading and writing VMDK. See vmdk.h. */
+/* VMDK: descriptors, extents, and which of them holds what. See vmdk.h. */
 #include "storage/vmdk.h"
 
 #include "base/bytes.h"
@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 static int vmdk_probe(const uint8_t *head, size_t len, const char *filename)
 {
@@ -30,120 +29,6 @@ static int vmdk_probe(const uint8_t *head, size_t len, const char *filename)
 	return 0;
 }
 
-static int read_file(struct image *file, uint64_t offset, void *buf, size_t len)
-{
-	size_t n = offset < file->size ? MIN(len, file->size - offset) : 0;
-
-	if (!len)
-		return 0;
-	memset((uint8_t *)buf + n, 0, len - n);
-	return n ? image_pread(file, offset, buf, n) : 0;
-}
-
-/* --- grains --- */
-
-static int load_table(struct vmdk_extent *e, uint32_t sector)
-{
-	if (e->table_at == sector)
-		return 0;
-	if (!e->table)
-		e->table = g_new(uint32_t, e->gtes);
-	e->table_at = 0;
-	int err = read_file(e->file, sector * 512ull, e->table, e->gtes * 4ull);
-	if (!err)
-		e->table_at = sector;
-	return err;
-}
-
-/* The grain table entry for a grain of the extent: 0 none, 1 zeroes (if the extent has those). */
-static int find_grain(struct vmdk_extent *e, uint64_t grain, uint32_t *entry)
-{
-	uint64_t index = grain / e->gtes;
-
-	*entry = 0;
-	if (index >= e->directory_size || !e->directory[index])
-		return 0;
-	int err = load_table(e, e->directory[index]);
-	if (!err)
-		*entry = load_le32(&e->table[grain % e->gtes]);
-	return err;
-}
-
-static int new_table(struct vmdk_extent *e, uint32_t *directory, uint64_t index, uint64_t dir_at)
-{
-	uint64_t at = (e->file->size + 511) & ~UINT64_C(511);
-	uint8_t le[4];
-
-	if (at / 512 > UINT32_MAX)
-		return EFBIG;
-	int err = image_write_zeroes(e->file, at, (e->gtes * 4ull + 511) & ~511ull, 0);
-	store_le32(le, (uint32_t)(at / 512));
-	if (!err)
-		err = image_pwrite(e->file, dir_at + 4 * index, le, 4);
-	if (!err)
-		directory[index] = (uint32_t)(at / 512);
-	return err;
-}
-
-/* Puts a grain into its table and into the copy of that. */
-static int set_grain(struct vmdk_extent *e, uint64_t grain, uint32_t entry, uint64_t dir_at)
-{
-	uint64_t index = grain / e->gtes, slot = grain % e->gtes;
-	uint8_t le[4];
-	int err = 0;
-
-	if (index >= e->directory_size)
-		return EIO;
-	if (!e->directory[index]) { /* COWD: tables are made as they are needed */
-		if (e->version != 3)
-			return EIO;
-		err = new_table(e, e->directory, index, dir_at);
-	}
-	if (!err)
-		err = load_table(e, e->directory[index]);
-	if (err)
-		return err;
-	store_le32(le, entry);
-	memcpy(&e->table[slot], le, 4);
-	err = image_pwrite(e->file, e->directory[index] * 512ull + 4 * slot, le, 4);
-	if (!err && e->backup_directory && e->backup_directory[index])
-		err = image_pwrite(e->file, e->backup_directory[index] * 512ull + 4 * slot, le, 4);
-	return err;
-}
-
-static int unpack_grain(struct vmdk_extent *e, uint64_t grain, uint32_t sector)
-{
-	size_t size = e->grain * 512ull;
-	uint32_t packed_size = (uint32_t)size + 512;
-	uint64_t at = sector * 512ull;
-	uint8_t marker[12];
-
-	if (e->unpacked && e->unpacked_grain == grain)
-		return 0;
-	if (!e->unpacked)
-		e->unpacked = g_malloc(size);
-	e->unpacked_grain = UINT64_MAX;
-	if (e->markers) {
-		int err = read_file(e->file, at, marker, sizeof(marker));
-		if (err)
-			return err;
-		packed_size = load_le32(marker + 8);
-		at += sizeof(marker);
-		if (packed_size > 2 * size + 512)
-			return EINVAL;
-	}
-	uint8_t *packed = g_malloc(packed_size);
-	int err = read_file(e->file, at, packed, packed_size);
-	uLongf len = size;
-	memset(e->unpacked, 0, size);
-	if (!err && uncompress(e->unpacked, &len, packed, packed_size) != Z_OK)
-		err = EINVAL;
-	g_free(packed);
-	if (!err)
-		e->unpacked_grain = grain;
-	return err;
-}
-
 /* --- reading --- */
 
 static struct vmdk_extent *extent_at(struct vmdk *v, uint64_t sector)
@@ -152,30 +37,6 @@ static struct vmdk_extent *extent_at(struct vmdk *v, uint64_t sector)
 		if (sector - v->extents[i].start < v->extents[i].sectors)
 			return &v->extents[i];
 	return NULL;
-}
-
-static int read_sparse(struct image *img, struct vmdk_extent *e, uint64_t offset, uint8_t *buf,
-		       size_t len)
-{
-	uint64_t in = offset - e->start * 512, size = e->grain * 512ull;
-	uint64_t grain = in / size, skip = in % size;
-	uint32_t entry;
-	int err = find_grain(e, grain, &entry);
-
-	if (err)
-		return err;
-	if (!entry)
-		return image_read_backing(img, offset, buf, len);
-	if (entry == 1 && e->zero_grains) {
-		memset(buf, 0, len);
-		return 0;
-	}
-	if (!e->compressed)
-		return read_file(e->file, entry * 512ull + skip, buf, len);
-	err = unpack_grain(e, grain, entry);
-	if (!err)
-		memcpy(buf, e->unpacked + skip, len);
-	return err;
 }
 
 /* Cuts [offset, offset+len) to what one extent (and grain) holds. */
@@ -202,10 +63,11 @@ static int vmdk_pread(struct image *img, uint64_t offset, void *buf, size_t len)
 		size_t n = cut(e, offset, len);
 		switch (e->kind) {
 		case VMDK_FLAT:
-			err = read_file(e->file, (e->offset - e->start) * 512 + offset, b, n);
+			err = image_pread_padded(e->file, (e->offset - e->start) * 512 + offset, b,
+						 n);
 			break;
 		case VMDK_ZERO: memset(b, 0, n); break;
-		default: err = read_sparse(img, e, offset, b, n); break;
+		default: err = vmdk_read_grain(img, e, offset, b, n); break;
 		}
 		b += n;
 		offset += n;
@@ -234,44 +96,6 @@ static int change_cid(struct image *img)
 			    text, 8);
 }
 
-static uint64_t directory_offset(struct vmdk_extent *e)
-{
-	uint8_t le[4];
-
-	/* COWD only: its header names the directory */
-	return read_file(e->file, 20, le, 4) ? 0 : load_le32(le) * 512ull;
-}
-
-static int write_sparse(struct image *img, struct vmdk_extent *e, uint64_t offset,
-			const uint8_t *buf, size_t len)
-{
-	uint64_t in = offset - e->start * 512, size = e->grain * 512ull;
-	uint64_t grain = in / size, skip = in % size;
-	uint32_t entry;
-	int err = find_grain(e, grain, &entry);
-
-	if (err)
-		return err;
-	if (e->compressed)
-		return EIO;
-	if (entry > 1 || (entry == 1 && !e->zero_grains))
-		return image_pwrite(e->file, entry * 512ull + skip, buf, len);
-	uint64_t at = (e->file->size + 511) & ~UINT64_C(511);
-	if (at / 512 > UINT32_MAX)
-		return EFBIG;
-	uint64_t start = offset - skip;
-	uint8_t *whole = g_malloc0(size);
-	if (len != size && !entry && start < img->size)
-		err = image_read_backing(img, start, whole, MIN(size, img->size - start));
-	memcpy(whole + skip, buf, len);
-	if (!err)
-		err = image_pwrite(e->file, at, whole, size);
-	g_free(whole);
-	return err ? err
-		   : set_grain(e, grain, (uint32_t)(at / 512),
-			       e->version == 3 ? directory_offset(e) : 0);
-}
-
 static int vmdk_pwrite(struct image *img, uint64_t offset, const void *buf, size_t len)
 {
 	struct vmdk *v = img->state;
@@ -288,7 +112,7 @@ static int vmdk_pwrite(struct image *img, uint64_t offset, const void *buf, size
 			err = image_pwrite(e->file, (e->offset - e->start) * 512 + offset, b, n);
 			break;
 		case VMDK_ZERO: err = EPERM; break;
-		default: err = write_sparse(img, e, offset, b, n); break;
+		default: err = vmdk_write_grain(img, e, offset, b, n); break;
 		}
 		b += n;
 		offset += n;
@@ -308,23 +132,6 @@ static int vmdk_flush(struct image *img)
 	return err;
 }
 
-static int map_grain(struct vmdk_extent *e, uint64_t in, struct image_extent *x)
-{
-	uint32_t entry;
-	int err = find_grain(e, in / (e->grain * 512ull), &entry);
-
-	x->allocated = entry != 0;
-	x->zero = entry == 1 && e->zero_grains;
-	x->data = entry && !x->zero;
-	x->compressed = x->data && e->compressed;
-	x->has_offset = x->data && !e->compressed && !e->own_file;
-	x->offset = entry * 512ull + in % (e->grain * 512ull);
-	return err;
-}
-
-/* Grains that one call looks at: hostile images have any number of them. */
-#define MAX_MAPPED 65536u
-
 static int vmdk_map(struct image *img, uint64_t offset, uint64_t len, struct image_extent *x)
 {
 	struct vmdk *v = img->state;
@@ -342,17 +149,8 @@ static int vmdk_map(struct image *img, uint64_t offset, uint64_t len, struct ima
 		x->data = true;
 		return 0;
 	}
-	uint64_t in = offset - e->start * 512, size = e->grain * 512ull, n = size - in % size;
-	int err = map_grain(e, in, x);
-	uint64_t stop = MIN(x->length, n + MAX_MAPPED * size);
-	while (!err && n < stop) {
-		struct image_extent next;
-		err = map_grain(e, in + n, &next);
-		if (next.allocated != x->allocated || next.zero != x->zero ||
-		    (x->has_offset && next.offset != x->offset + n))
-			break;
-		n += size;
-	}
+	uint64_t n;
+	int err = vmdk_map_grains(e, offset - e->start * 512, x->length, x, &n);
 	x->length = MIN(x->length, n);
 	if (!x->allocated && !img->backing_file)
 		x->zero = true;
@@ -369,7 +167,7 @@ static struct error *read_directory(struct vmdk_extent *e, uint64_t sector, uint
 	    bytes > e->file->size - sector * 512 + 65536)
 		return error_new("the grain directory lies behind the end of the file");
 	*out = g_malloc(MAX(bytes, 4));
-	int err = read_file(e->file, sector * 512, *out, bytes);
+	int err = image_pread_padded(e->file, sector * 512, *out, bytes);
 	for (uint32_t i = 0; i < e->directory_size; i++)
 		(*out)[i] = load_le32(&(*out)[i]);
 	return err ? error_errno(err, "Could not read the grain directory") : NULL;
@@ -414,7 +212,7 @@ static int read_footer(struct vmdk_extent *e, uint8_t *h)
 	uint8_t f[1536];
 
 	if (e->file->size < sizeof(f) ||
-	    read_file(e->file, e->file->size - sizeof(f), f, sizeof(f)))
+	    image_pread_padded(e->file, e->file->size - sizeof(f), f, sizeof(f)))
 		return EIO;
 	if (load_le32(f + 512) != VMDK4_MAGIC || load_le32(f + 12) != 3)
 		return EINVAL;
@@ -450,7 +248,7 @@ static struct error *open_vmdk4(struct vmdk_extent *e, uint8_t *h, uint64_t *cap
 static struct error *open_sparse(struct vmdk_extent *e, uint64_t *capacity)
 {
 	uint8_t h[512];
-	int err = read_file(e->file, 0, h, sizeof(h));
+	int err = image_pread_padded(e->file, 0, h, sizeof(h));
 
 	if (err)
 		return error_errno(err, "Could not read header from file '%s'", e->file->filename);
@@ -477,7 +275,7 @@ static struct error *read_descriptor(struct image *img, uint64_t offset, uint64_
 	v->desc_size = size;
 	v->desc_file = img->file;
 	v->descriptor = g_malloc0(size + 1);
-	int err = read_file(img->file, offset, v->descriptor, size);
+	int err = image_pread_padded(img->file, offset, v->descriptor, size);
 	return err ? error_errno(err, "Could not read the descriptor") : NULL;
 }
 
@@ -641,7 +439,7 @@ static struct error *vmdk_open(struct image *img)
 {
 	struct vmdk *v = img->state;
 	uint8_t h[512];
-	int e = read_file(img->file, 0, h, sizeof(h));
+	int e = image_pread_padded(img->file, 0, h, sizeof(h));
 	struct error *err;
 
 	if (e)
@@ -685,33 +483,15 @@ static void vmdk_facts(struct image *img, GArray *facts)
 	image_fact_add(facts, "create type", "s", "%s", v->create_type ? v->create_type : "");
 }
 
-/* Grains that the tables name must be inside the file. */
 static struct error *vmdk_check(struct image *img, unsigned int fix, struct image_check *r)
 {
 	struct vmdk *v = img->state;
+	struct error *err = NULL;
 
-	for (unsigned int i = 0; i < v->count; i++) {
-		struct vmdk_extent *e = &v->extents[i];
-		if (e->kind != VMDK_SPARSE)
-			continue;
-		uint64_t grains = (e->sectors + e->grain - 1) / e->grain;
-		for (uint64_t g = 0; g < grains; g++) {
-			uint32_t entry;
-			int err = find_grain(e, g, &entry);
-			if (err)
-				return error_errno(err, "Could not read a grain table");
-			if (!e->directory[g / e->gtes]) {
-				g += e->gtes - g % e->gtes - 1;
-				continue;
-			}
-			if (entry > 1 && entry * 512ull >= e->file->size) {
-				if (r->out)
-					fprintf(r->out, "ERROR: cluster offset after file size\n");
-				r->corruptions++;
-			}
-		}
-	}
-	return NULL;
+	for (unsigned int i = 0; i < v->count && !err; i++)
+		if (v->extents[i].kind == VMDK_SPARSE)
+			err = vmdk_check_extent(&v->extents[i], r);
+	return err;
 }
 
 const struct image_driver vmdk_driver = {

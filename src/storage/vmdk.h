@@ -66,6 +66,17 @@ struct vmdk {
 	bool cid_written;
 };
 
+/* vmdk-grain.c: within one grain of a sparse extent; offsets are the disk's */
+int vmdk_read_grain(struct image *img, struct vmdk_extent *e, uint64_t offset, uint8_t *buf,
+		    size_t len);
+int vmdk_write_grain(struct image *img, struct vmdk_extent *e, uint64_t offset, const uint8_t *buf,
+		     size_t len);
+/* What the grains from byte `in` of the extent are; *run: bytes that are alike, at least to the end
+ * of the first. */
+int vmdk_map_grains(struct vmdk_extent *e, uint64_t in, uint64_t len, struct image_extent *x,
+		    uint64_t *run);
+struct error *vmdk_check_extent(struct vmdk_extent *e, struct image_check *r) NODISCARD;
+
 /* vmdk-create.c */
 extern const struct image_opt vmdk_options[];
 struct error *vmdk_create(struct image_create *c) NODISCARD;

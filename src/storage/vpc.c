@@ -148,7 +148,7 @@ static struct error *read_dynamic(struct image *img, uint64_t at)
 
 	if (at > img->file->size - VPC_FOOTER)
 		return error_new("the dynamic header lies behind the end of the file");
-	int e = cluster_read_file(img, at, h, sizeof(h));
+	int e = image_pread_padded(img->file, at, h, sizeof(h));
 	if (e)
 		return error_errno(e, "Error reading dynamic VHD header");
 	if (memcmp(h, "cxsparse", 8))
@@ -186,11 +186,11 @@ static struct error *vpc_open(struct image *img)
 {
 	struct vpc *v = img->state;
 	uint8_t *f = v->footer;
-	int e = cluster_read_file(img, 0, f, VPC_FOOTER);
+	int e = image_pread_padded(img->file, 0, f, VPC_FOOTER);
 
 	if (!e && memcmp(f, "conectix", 8) && img->file->size >= VPC_FOOTER) {
 		/* fixed disks have it at the end only */
-		e = cluster_read_file(img, img->file->size - VPC_FOOTER, f, VPC_FOOTER);
+		e = image_pread_padded(img->file, img->file->size - VPC_FOOTER, f, VPC_FOOTER);
 		v->fixed = true;
 	}
 	if (e)
