@@ -3,10 +3,9 @@
 #include <string.h>
 
 static const struct image_driver *const drivers[] = {
-	&raw_driver,	     &qcow2_driver, &qcow_driver,     &cow_driver,
-	&vmdk_driver,	     &vpc_driver,   &vdi_driver,      &parallels_driver,
-	&bochs_driver,	     &cloop_driver, &dmg_driver,      &file_driver,
-	&host_device_driver, &nbd_driver,   &nbd_unix_driver, &vvfat_driver,
+	&raw_driver, &qcow2_driver, &qcow_driver,	 &cow_driver,	&vmdk_driver,
+	&vpc_driver, &vdi_driver,   &parallels_driver,	 &bochs_driver, &cloop_driver,
+	&dmg_driver, &file_driver,  &host_device_driver, &nbd_driver,	&vvfat_driver,
 };
 
 const struct image_driver *image_driver_at(unsigned int i)
@@ -22,14 +21,22 @@ const struct image_driver *image_driver_find(const char *name)
 	return NULL;
 }
 
-/* "nbd+unix://" is asked for as "nbd+unix:". */
+static bool has_prefix_of(const char *filename, const char *prefixes)
+{
+	for (const char *p = prefixes; *p;) {
+		size_t n = strcspn(p, " ");
+		if (!strncmp(filename, p, n))
+			return true;
+		p += n + (p[n] == ' ');
+	}
+	return false;
+}
+
 const struct image_driver *image_driver_protocol(const char *filename)
 {
-	for (unsigned int i = 0; i < G_N_ELEMENTS(drivers); i++) {
-		const char *prefix = drivers[i]->protocol;
-		if (prefix && *prefix && g_str_has_prefix(filename, prefix))
+	for (unsigned int i = 0; i < G_N_ELEMENTS(drivers); i++)
+		if (drivers[i]->protocol && has_prefix_of(filename, drivers[i]->protocol))
 			return drivers[i];
-	}
 	if (image_path_has_protocol(filename) && !g_str_has_prefix(filename, "file:"))
 		return NULL;
 	return &file_driver;

@@ -7,6 +7,6 @@
 extern const struct image_driver file_driver, host_device_driver, raw_driver;
 extern const struct image_driver qcow_driver, cow_driver, vdi_driver, vpc_driver, vmdk_driver;
 extern const struct image_driver parallels_driver, bochs_driver, cloop_driver, dmg_driver;
-extern const struct image_driver qcow2_driver, nbd_driver, nbd_unix_driver, vvfat_driver;
+extern const struct image_driver qcow2_driver, nbd_driver, vvfat_driver;
 
 #endif

@@ -90,7 +90,8 @@ struct image_fact {
 struct image_driver {
 	const char *name;
 	const char *help;
-	const char *protocol; /* prefix with colon ("nbd:"), or "" for files; NULL: a format */
+	/* Prefixes of names ("nbd: nbd+"), "" for files; NULL: a format. */
+	const char *protocol;
 	bool supports_backing;
 	bool supports_compress;
 	bool growable; /* protocols: writing behind the end makes the file longer */

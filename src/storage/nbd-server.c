@@ -8,8 +8,6 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #define META_ALLOCATION "base:allocation"
 #define META_ID		1u
@@ -18,7 +16,7 @@
 
 struct client {
 	struct nbd_export *e;
-	int fd;
+	struct nbd_stream stream;
 	bool no_zeroes, structured, meta;
 	uint8_t *buf; /* NBD_MAX_REQUEST, grown as needed */
 	size_t buf_size;
@@ -29,69 +27,6 @@ struct request {
 	uint64_t handle, from;
 	uint32_t len;
 };
-
-bool nbd_recv(int fd, void *buf, size_t len)
-{
-	uint8_t *p = buf;
-
-	while (len) {
-		ssize_t n = read(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-bool nbd_send(int fd, const void *buf, size_t len)
-{
-	const uint8_t *p = buf;
-
-	while (len) {
-		ssize_t n = send(fd, p, len, MSG_NOSIGNAL);
-		if (n < 0 && errno == ENOTSOCK)
-			n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-/* Header and data in one packet where they fit. */
-static bool send_two(int fd, const void *head, size_t head_len, const void *data, size_t len)
-{
-	struct iovec v[2] = {{(void *)(uintptr_t)head, head_len}, {(void *)(uintptr_t)data, len}};
-	struct msghdr m = {.msg_iov = v, .msg_iovlen = 2};
-	ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
-
-	if (n < 0)
-		return false;
-	if ((size_t)n < head_len)
-		return nbd_send(fd, (const uint8_t *)head + n, head_len - (size_t)n) &&
-		       nbd_send(fd, data, len);
-	n -= (ssize_t)head_len;
-	return nbd_send(fd, (const uint8_t *)data + n, len - (size_t)n);
-}
-
-static bool discard_bytes(int fd, uint64_t len)
-{
-	uint8_t trash[4096];
-
-	while (len) {
-		size_t n = MIN(len, sizeof(trash));
-		if (!nbd_recv(fd, trash, n))
-			return false;
-		len -= n;
-	}
-	return true;
-}
 
 uint16_t nbd_export_flags(const struct nbd_export *e)
 {
@@ -118,7 +53,7 @@ static bool reply(struct client *c, uint32_t option, uint32_t type, const void *
 	store_be32(h + 8, option);
 	store_be32(h + 12, type);
 	store_be32(h + 16, len);
-	return nbd_send(c->fd, h, sizeof(h)) && nbd_send(c->fd, data, len);
+	return nbd_send(&c->stream, h, sizeof(h)) && nbd_send(&c->stream, data, len);
 }
 
 static bool reply_error(struct client *c, uint32_t option, uint32_t type, const char *text)
@@ -149,7 +84,7 @@ static bool opt_export_name(struct client *c, const uint8_t *data, uint32_t len)
 	if (!is_our_name(c, data, len))
 		return false;
 	put_export(c, h);
-	return nbd_send(c->fd, h, c->no_zeroes ? 10 : sizeof(h));
+	return nbd_send(&c->stream, h, c->no_zeroes ? 10 : sizeof(h));
 }
 
 static bool opt_list(struct client *c, uint32_t len)
@@ -271,11 +206,36 @@ static bool opt_meta(struct client *c, uint32_t option, const uint8_t *data, uin
 	return reply(c, option, NBD_REP_ACK, NULL, 0);
 }
 
+static bool opt_starttls(struct client *c, uint32_t len)
+{
+	if (!c->e->tls)
+		return reply_error(c, NBD_OPT_STARTTLS, NBD_REP_ERR_POLICY, "TLS not configured");
+	if (len || c->stream.tls)
+		return reply_error(c, NBD_OPT_STARTTLS, NBD_REP_ERR_INVALID,
+				   len ? "no data expected" : "TLS already enabled");
+	if (!reply(c, NBD_OPT_STARTTLS, NBD_REP_ACK, NULL, 0))
+		return false;
+	struct error *err = tls_session_new(c->e->tls, c->stream.fd, NULL, &c->stream.tls);
+	/* What was agreed on in the clear may be somebody else's wish. */
+	c->structured = c->meta = false;
+	if (!err)
+		return true;
+	warn_report("option negotiation failed: %s", err->message);
+	error_free(err);
+	return false;
+}
+
 /* One option; false ends the connection. */
 static bool handle_option(struct client *c, uint32_t option, const uint8_t *data, uint32_t len,
 			  bool *go)
 {
+	if (c->e->tls && !c->stream.tls && option != NBD_OPT_STARTTLS && option != NBD_OPT_ABORT) {
+		if (option == NBD_OPT_EXPORT_NAME)
+			return false; /* has no way to say so */
+		return reply_error(c, option, NBD_REP_ERR_TLS_REQD, "TLS comes first");
+	}
 	switch (option) {
+	case NBD_OPT_STARTTLS: return opt_starttls(c, len);
 	case NBD_OPT_EXPORT_NAME: *go = opt_export_name(c, data, len); return *go;
 	case NBD_OPT_ABORT: reply(c, option, NBD_REP_ACK, NULL, 0); return false;
 	case NBD_OPT_LIST: return opt_list(c, len);
@@ -300,26 +260,26 @@ static bool negotiate(struct client *c)
 	store_be64(h, NBD_INIT_MAGIC);
 	store_be64(h + 8, NBD_OPTION_MAGIC);
 	store_be16(h + 16, NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES);
-	if (!nbd_send(c->fd, h, sizeof(h)) || !nbd_recv(c->fd, flags, sizeof(flags)))
+	if (!nbd_send(&c->stream, h, sizeof(h)) || !nbd_recv(&c->stream, flags, sizeof(flags)))
 		return false;
 	if (load_be32(flags) & ~(uint32_t)(NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES))
 		return false;
 	c->no_zeroes = load_be32(flags) & NBD_NO_ZEROES;
 	while (!go) {
-		if (!nbd_recv(c->fd, option, sizeof(option)) ||
+		if (!nbd_recv(&c->stream, option, sizeof(option)) ||
 		    load_be64(option) != NBD_OPTION_MAGIC)
 			return false;
 		uint32_t type = load_be32(option + 8), len = load_be32(option + 12);
 		if (len > NBD_MAX_REQUEST)
 			return false;
 		if (len > 65536) {
-			if (!discard_bytes(c->fd, len) ||
+			if (!nbd_skip(&c->stream, len) ||
 			    !reply_error(c, type, NBD_REP_ERR_TOO_BIG, "option too long"))
 				return false;
 			continue;
 		}
 		uint8_t *data = g_malloc(MAX(len, 1));
-		bool ok = nbd_recv(c->fd, data, len) && handle_option(c, type, data, len, &go);
+		bool ok = nbd_recv(&c->stream, data, len) && handle_option(c, type, data, len, &go);
 		g_free(data);
 		if (!ok)
 			return false;
@@ -364,7 +324,7 @@ static bool send_simple(struct client *c, const struct request *r, int err)
 	store_be32(h, NBD_SIMPLE_MAGIC);
 	store_be32(h + 4, wire_error(err));
 	store_be64(h + 8, r->handle);
-	return nbd_send(c->fd, h, sizeof(h));
+	return nbd_send(&c->stream, h, sizeof(h));
 }
 
 static bool send_error(struct client *c, const struct request *r, int err)
@@ -377,7 +337,7 @@ static bool send_error(struct client *c, const struct request *r, int err)
 	put_chunk(h, r, NBD_CHUNK_DONE, NBD_CHUNK_ERROR, 6);
 	store_be32(h + 20, wire_error(err));
 	store_be16(h + 24, 0);
-	return nbd_send(c->fd, h, sizeof(h));
+	return nbd_send(&c->stream, h, sizeof(h));
 }
 
 static bool send_data(struct client *c, const struct request *r)
@@ -388,11 +348,11 @@ static bool send_data(struct client *c, const struct request *r)
 		store_be32(h, NBD_SIMPLE_MAGIC);
 		store_be32(h + 4, 0);
 		store_be64(h + 8, r->handle);
-		return send_two(c->fd, h, 16, c->buf, r->len);
+		return nbd_send_two(&c->stream, h, 16, c->buf, r->len);
 	}
 	put_chunk(h, r, NBD_CHUNK_DONE, NBD_CHUNK_OFFSET_DATA, 8 + r->len);
 	store_be64(h + 20, r->from);
-	return send_two(c->fd, h, sizeof(h), c->buf, r->len);
+	return nbd_send_two(&c->stream, h, sizeof(h), c->buf, r->len);
 }
 
 /* --- requests --- */
@@ -472,7 +432,7 @@ static bool do_block_status(struct client *c, const struct request *r)
 	} else {
 		put_chunk(h, r, NBD_CHUNK_DONE, NBD_CHUNK_BLOCK_STATUS, 4 + 8 * n);
 		store_be32(h + 20, META_ID);
-		ok = send_two(c->fd, h, sizeof(h), extents, 8 * n);
+		ok = nbd_send_two(&c->stream, h, sizeof(h), extents, 8 * n);
 	}
 	g_free(extents);
 	return ok;
@@ -516,7 +476,7 @@ static bool handle_request(struct client *c, struct request *r)
 	int err = request_check(c, r);
 
 	/* The data of a write follow its header, whatever becomes of it. */
-	if (r->type == NBD_CMD_WRITE && err && !discard_bytes(c->fd, r->len))
+	if (r->type == NBD_CMD_WRITE && err && !nbd_skip(&c->stream, r->len))
 		return false;
 	if (err)
 		return send_error(c, r, err);
@@ -526,7 +486,7 @@ static bool handle_request(struct client *c, struct request *r)
 		return do_block_status(c, r);
 	if (r->type == NBD_CMD_WRITE) {
 		room_for(c, r->len);
-		if (!nbd_recv(c->fd, c->buf, r->len))
+		if (!nbd_recv(&c->stream, c->buf, r->len))
 			return false;
 	}
 	g_mutex_lock(&c->e->mutex);
@@ -539,7 +499,7 @@ static void transmit(struct client *c)
 {
 	uint8_t h[28];
 
-	while (nbd_recv(c->fd, h, sizeof(h)) && load_be32(h) == NBD_REQUEST_MAGIC) {
+	while (nbd_recv(&c->stream, h, sizeof(h)) && load_be32(h) == NBD_REQUEST_MAGIC) {
 		struct request r = {load_be16(h + 4), load_be16(h + 6), load_be64(h + 8),
 				    load_be64(h + 16), load_be32(h + 24)};
 		if (r.type == NBD_CMD_DISC || !handle_request(c, &r))
@@ -550,18 +510,18 @@ static void transmit(struct client *c)
 
 void nbd_transmit(struct nbd_export *e, int fd)
 {
-	struct client c = {.e = e, .fd = fd};
+	struct client c = {.e = e, .stream.fd = fd};
 
 	transmit(&c);
 }
 
 void nbd_serve(struct nbd_export *e, int fd)
 {
-	struct client c = {.e = e, .fd = fd};
+	struct client c = {.e = e, .stream.fd = fd};
 	int on = 1;
 
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (negotiate(&c))
 		transmit(&c);
-	close(fd);
+	nbd_close_stream(&c.stream);
 }

@@ -5,6 +5,7 @@
 #ifndef STORAGE_NBD_H
 #define STORAGE_NBD_H
 
+#include "base/tls.h"
 #include "storage/image.h"
 
 #define NBD_INIT_MAGIC	     UINT64_C(0x4e42444d41474943) /* "NBDMAGIC" */
@@ -38,11 +39,12 @@ enum {
 	NBD_REP_INFO = 3,
 	NBD_REP_META_CONTEXT = 4,
 };
-#define NBD_REP_ERR_UNSUP   NBD_REP_ERROR(1)
-#define NBD_REP_ERR_POLICY  NBD_REP_ERROR(2)
-#define NBD_REP_ERR_INVALID NBD_REP_ERROR(3)
-#define NBD_REP_ERR_UNKNOWN NBD_REP_ERROR(6)
-#define NBD_REP_ERR_TOO_BIG NBD_REP_ERROR(9)
+#define NBD_REP_ERR_UNSUP    NBD_REP_ERROR(1)
+#define NBD_REP_ERR_POLICY   NBD_REP_ERROR(2)
+#define NBD_REP_ERR_INVALID  NBD_REP_ERROR(3)
+#define NBD_REP_ERR_TLS_REQD NBD_REP_ERROR(5)
+#define NBD_REP_ERR_UNKNOWN  NBD_REP_ERROR(6)
+#define NBD_REP_ERR_TOO_BIG  NBD_REP_ERROR(9)
 
 enum { NBD_INFO_EXPORT = 0, NBD_INFO_NAME = 1, NBD_INFO_DESCRIPTION = 2, NBD_INFO_BLOCK_SIZE = 3 };
 
@@ -89,9 +91,21 @@ enum {
 enum { NBD_CHUNK_DONE = 1 };
 enum { NBD_STATE_HOLE = 1, NBD_STATE_ZERO = 2 };
 
+/* A connection, encrypted or not (nbd-stream.c). */
+struct nbd_stream {
+	int fd;
+	struct tls_session *tls; /* NULL: plain */
+};
+
 /* All of `len` bytes, or false at the end of the connection or on an error. */
-bool nbd_recv(int fd, void *buf, size_t len);
-bool nbd_send(int fd, const void *buf, size_t len);
+bool nbd_recv(struct nbd_stream *s, void *buf, size_t len);
+bool nbd_send(struct nbd_stream *s, const void *buf, size_t len);
+/* Two parts, in one packet where they fit. */
+bool nbd_send_two(struct nbd_stream *s, const void *head, size_t head_len, const void *data,
+		  size_t len);
+/* Reads bytes that nobody wants. */
+bool nbd_skip(struct nbd_stream *s, uint64_t len);
+void nbd_close_stream(struct nbd_stream *s);
 
 /* What a server offers; shared by its clients. */
 struct nbd_export {
@@ -99,6 +113,7 @@ struct nbd_export {
 	GMutex mutex;			/* of the image: one client at a time */
 	const char *name, *description; /* "" is the default name */
 	uint64_t offset, size;		/* the part of the image that is shown */
+	const struct tls_creds *tls;	/* NULL: no encryption; else nothing is served without */
 	bool readonly, shared;
 	bool write_through; /* each change is flushed */
 };

@@ -197,7 +197,9 @@ static int entry_count_add(struct image *img, uint64_t entry, int64_t delta)
 		return 0;
 	int err = qcow2_refcount_get(img, offset >> q->cluster_bits, &count);
 	if (!err && !count)
-		err = delta > 0 ? EAGAIN : EINVAL; /* in use, yet not counted: check first */
+		err = delta < 0			    ? EINVAL
+		      : offset > qcow2_countable(q) ? EFBIG
+						    : EAGAIN; /* counts have to be repaired first */
 	return err ? err : qcow2_refcount_add(img, offset, size, delta);
 }
 

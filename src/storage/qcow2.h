@@ -154,6 +154,15 @@ static inline uint64_t qcow2_l1_entries(const struct qcow2 *q, uint64_t size)
 	return (size >> shift) + ((size & ((UINT64_C(1) << shift) - 1)) != 0);
 }
 
+/* How far into the file counts can reach. */
+static inline uint64_t qcow2_countable(const struct qcow2 *q)
+{
+	uint64_t clusters =
+		QCOW2_MAX_REFTABLE / 8 * (q->cluster_size * UINT64_C(8) >> q->refcount_order);
+
+	return clusters << q->cluster_bits;
+}
+
 /* --- tables (qcow2-table.c) --- */
 
 void table_cache_init(struct table_cache *c, unsigned int max);

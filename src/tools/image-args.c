@@ -2,6 +2,7 @@
 #include "tools/image-args.h"
 
 #include "base/optstr.h"
+#include "base/tls.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -115,9 +116,9 @@ static struct error *add_secret(struct optstr *o, const char *text)
 	char *content = NULL;
 
 	if (!id || (!data == !file))
-		return error_new("--object %s: expects secret,id=ID,data=TEXT or file=PATH", text);
+		return error_new("%s: expects secret,id=ID,data=TEXT or file=PATH", text);
 	if (file && !g_file_get_contents(file, &content, NULL, NULL))
-		return error_new("--object: unable to read %s", file);
+		return error_new("unable to read %s", file);
 	if (!secrets)
 		secrets = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_hash_table_replace(secrets, g_strdup(id), content ? content : g_strdup(data));
@@ -130,12 +131,16 @@ struct error *image_add_object(const char *text)
 	const char *type = optstr_get(o, "qom-type");
 	struct error *err;
 
-	if (!type || strcmp(type, "secret"))
-		err = error_new("--object %s: expects secret,id=ID,data=TEXT or file=PATH", text);
-	else
+	if (type && tls_creds_is_type(type))
+		err = tls_creds_add(type, o);
+	else if (type && !strcmp(type, "secret"))
 		err = add_secret(o, text);
+	else
+		err = error_new("%s: expects secret, tls-creds-x509, tls-creds-psk or "
+				"tls-creds-anon",
+				type ? type : text);
 	if (!err)
-		err = error_prefix(optstr_finish(o), "--object");
+		err = optstr_finish(o);
 	optstr_free(o);
 	return err;
 }
@@ -215,33 +220,76 @@ static struct error *discard_flags(const char *discard, unsigned int *flags)
 	return NULL;
 }
 
-/* "driver=qcow2,file.filename=a.img" */
+/* The name of an NBD disk by its options: "driver=nbd,host=H,port=P,export=E,tls-creds=ID". */
+static char *nbd_name(struct optstr *o, const char *prefix)
+{
+	static const char *const keys[] = {"host",   "port",	  "path",
+					   "export", "tls-creds", "tls-hostname"};
+	const char *v[G_N_ELEMENTS(keys)];
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(keys); i++) {
+		char *key = g_strconcat(prefix, keys[i], NULL), *server;
+		v[i] = optstr_get(o, key);
+		server = g_strconcat(prefix, "server.", keys[i], NULL);
+		if (!v[i])
+			v[i] = optstr_get(o, server);
+		g_free(server);
+		g_free(key);
+	}
+	char *type = g_strconcat(prefix, "server.type", NULL);
+	optstr_get(o, type);
+	g_free(type);
+	if (!v[0] && !v[2])
+		return NULL;
+	char *export = g_uri_escape_string(v[3] ? v[3] : "", NULL, FALSE);
+	char *path = g_uri_escape_string(v[2] ? v[2] : "", "/", FALSE);
+	GString *s = g_string_new(v[4] ? "nbds" : "nbd");
+	if (v[2])
+		g_string_append_printf(s, "+unix:///%s?socket=%s", export, path);
+	else
+		g_string_append_printf(s, "://%s:%s/%s?", v[0], v[1] ? v[1] : "10809", export);
+	if (v[4])
+		g_string_append_printf(s, "&tls-creds=%s", v[4]);
+	if (v[5])
+		g_string_append_printf(s, "&tls-hostname=%s", v[5]);
+	g_free(export);
+	g_free(path);
+	return g_string_free(s, FALSE);
+}
+
+/* "driver=qcow2,file.filename=a.img", "driver=nbd,host=..." */
 static struct error *open_by_options(const char *text, unsigned int flags, struct image **img)
 {
 	struct optstr *o = optstr_parse(text, NULL);
 	const char *driver = optstr_get(o, "driver"), *file = optstr_get(o, "file.filename");
+	const char *file_driver = optstr_get(o, "file.driver");
 	const char *secret = optstr_get(o, "encrypt.key-secret");
 	const struct image_driver *d = driver ? image_driver_find(driver) : NULL;
+	char *name = NULL;
 	struct error *err = NULL;
 
-	if (!file)
-		file = optstr_get(o, "filename");
-	optstr_get(o, "file.driver");
 	optstr_get(o, "file.locking");
+	if (driver && !strcmp(driver, "nbd"))
+		name = nbd_name(o, "");
+	else if (file_driver && !strcmp(file_driver, "nbd"))
+		name = nbd_name(o, "file.");
+	if (!name)
+		name = g_strdup(file ? file : optstr_get(o, "filename"));
 	if (driver && !d)
 		err = error_new("Unknown driver '%s'", driver);
-	else if (!file)
-		err = error_new("--image-opts %s: needs file.filename= (or filename=)", text);
+	else if (!name)
+		err = error_new("needs file.filename= (or filename=)");
 	else
 		err = optstr_finish(o);
 	if (!err)
-		err = image_open_unnamed(file,
+		err = image_open_unnamed(name,
 					 !d	       ? NULL
 					 : d->protocol ? "raw"
 						       : driver,
 					 flags, img);
 	if (!err && !(flags & IMAGE_NO_IO))
 		err = unlock(*img, secret);
+	g_free(name);
 	optstr_free(o);
 	return err;
 }

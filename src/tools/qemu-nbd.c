@@ -33,7 +33,7 @@
 
 struct nbd_args {
 	struct image_args image; /* first member */
-	char *port, *bind, *socket, *name, *description, *pid_file;
+	char *port, *bind, *socket, *name, *description, *pid_file, *tls_creds;
 	char *connect_device, *disconnect_device, *file;
 	uint64_t offset, partition, shared;
 	bool persistent, verbose, fork;
@@ -77,6 +77,7 @@ static const struct option_spec specs[] = {
 	 .arg = "num",
 	 .apply = set_number,
 	 .help = "Clients at a time (default 1; 0: any number)"},
+	TEXT(0, "tls-creds", tls_creds, "id", "Serves with TLS only, by these credentials"),
 	FLAG('t', "persistent", persistent, "Stays when the last client leaves"),
 	OPTION_HEADING("What is exported"),
 	{.name = "offset",
@@ -400,6 +401,12 @@ static struct error *run(struct server *s)
 	s->export.shared = a->shared == 0 || a->shared >= 8;
 	s->export.name = a->name ? a->name : "";
 	s->export.description = a->description ? a->description : "";
+	if (a->tls_creds && a->connect_device)
+		return error_new("TLS is not supported with a host device");
+	if (a->tls_creds)
+		err = tls_creds_find(a->tls_creds, true, &s->export.tls);
+	if (err)
+		return err;
 	if (a->connect_device)
 		return connect_device(s, a->connect_device);
 	err = a->socket ? listen_unix(a->socket, &listener)

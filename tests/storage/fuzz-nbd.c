@@ -22,7 +22,7 @@ static void *peer_thread(void *opaque)
 	struct peer *p = opaque;
 	uint8_t trash[4096];
 
-	nbd_send(p->fd, p->data, p->size);
+	nbd_send(&(struct nbd_stream){.fd = p->fd}, p->data, p->size);
 	shutdown(p->fd, SHUT_WR);
 	while (read(p->fd, trash, sizeof(trash)) > 0)
 		;
