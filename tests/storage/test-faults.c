@@ -130,7 +130,7 @@ static unsigned int number_of(const char *name, unsigned int otherwise)
 START_TEST(one_fault_harms_nothing)
 {
 	const struct stamp_kind *kind = &stamp_kinds[_i / 2];
-	unsigned int steps = number_of("FAULT_STEPS", 60), most = number_of("FAULTS", 400);
+	unsigned int steps = number_of("FAULT_STEPS", 60), most = number_of("FAULTS", 100);
 	unsigned int seed = number_of("FAULT_SEED", 1) + (unsigned int)_i;
 	unsigned int requests = run(kind, seed, steps, 0, 0);
 	/* evenly over the run, if it is longer than what there is time for */
