@@ -1,5 +1,6 @@
 /* The commands of a CD-ROM drive (MMC-3 clause 6, SFF-8020i): medium, tray, reading. */
 #include "hw/ide/atapi.h"
+#include "hw/scsi/mmc.h"
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -9,6 +10,22 @@
 static uint8_t read_flavour_size(const uint8_t *packet)
 {
 	return packet[9] & 0xf8;
+}
+
+static void answer(struct ide_unit *u, const struct mmc_reply *r)
+{
+	if (r->key)
+		atapi_fail(u, (enum sense_key)r->key, r->asc);
+	else
+		atapi_reply(u, r->len, r->len);
+}
+
+static void describe(struct ide_unit *u, const uint8_t *packet, mmc_fn *fn)
+{
+	struct mmc_reply r = {.buffer = u->buffer};
+
+	fn(u->drive, packet, &r);
+	answer(u, &r);
 }
 
 static void test_unit_ready(struct ide_unit *u, const uint8_t *packet)
@@ -116,30 +133,12 @@ static void seek(struct ide_unit *u, const uint8_t *packet)
 		atapi_good(u);
 }
 
-/* GET EVENT STATUS NOTIFICATION, polled, media class. */
 static void get_event_status(struct ide_unit *u, const uint8_t *packet)
 {
-	uint8_t *b = u->buffer;
-	bool present = drive_has_medium(u->drive);
+	struct mmc_reply r = {.buffer = u->buffer};
 
-	if (!(packet[1] & 1)) {
-		atapi_fail(u, SENSE_ILLEGAL_REQUEST, ASC_INVALID_FIELD);
-		return;
-	}
-	memset(b, 0, 8);
-	b[3] = 0x10; /* classes that there are: media */
-	if (!(packet[4] & 0x10)) {
-		b[1] = 2;
-		b[2] = 0x80;
-		atapi_reply(u, 4, load_be16(packet + 7));
-		return;
-	}
-	b[1] = 6;
-	b[2] = 4;
-	b[4] = u->media_event;
-	b[5] = (uint8_t)((u->drive->tray_open ? 1 : 0) | (present ? 2 : 0));
-	u->media_event = 0;
-	atapi_reply(u, 8, load_be16(packet + 7));
+	mmc_event_status(u->drive, packet, &u->media_event, &r);
+	answer(u, &r);
 }
 
 static void mode_select(struct ide_unit *u, const uint8_t *packet)
@@ -179,12 +178,13 @@ enum { NEEDS_MEDIUM = 1, IN_ATTENTION = 2 }; /* the latter: allowed with a unit 
 static const struct command {
 	uint8_t opcode, flags;
 	void (*run)(struct ide_unit *u, const uint8_t *packet);
+	mmc_fn *describe; /* in place of run */
 } commands[] = {
 	{0x00, NEEDS_MEDIUM, test_unit_ready},
 	{0x03, IN_ATTENTION, request_sense},
-	{0x12, IN_ATTENTION, atapi_inquiry},
+	{0x12, IN_ATTENTION, NULL, mmc_inquiry},
 	{0x15, 0, mode_select},
-	{0x1a, 0, atapi_mode_sense},
+	{0x1a, 0, NULL, mmc_mode_sense},
 	{0x1b, 0, start_stop},
 	{0x1e, 0, prevent_allow},
 	{0x25, NEEDS_MEDIUM, read_capacity},
@@ -192,18 +192,18 @@ static const struct command {
 	{0x2b, NEEDS_MEDIUM, seek},
 	{0x35, 0, set_speed}, /* SYNCHRONIZE CACHE */
 	{0x42, NEEDS_MEDIUM, read_sub_channel},
-	{0x43, NEEDS_MEDIUM, atapi_read_toc},
-	{0x46, IN_ATTENTION, atapi_get_configuration},
+	{0x43, NEEDS_MEDIUM, NULL, mmc_read_toc},
+	{0x46, IN_ATTENTION, NULL, mmc_get_configuration},
 	{0x4a, IN_ATTENTION, get_event_status},
-	{0x51, NEEDS_MEDIUM, atapi_read_disc_information},
-	{0x52, NEEDS_MEDIUM, atapi_read_track_information},
+	{0x51, NEEDS_MEDIUM, NULL, mmc_read_disc_information},
+	{0x52, NEEDS_MEDIUM, NULL, mmc_read_track_information},
 	{0x55, 0, mode_select},
-	{0x5a, 0, atapi_mode_sense},
+	{0x5a, 0, NULL, mmc_mode_sense},
 	{0xa8, NEEDS_MEDIUM, read_12},
-	{0xad, 0, atapi_read_dvd_structure},
+	{0xad, 0, NULL, mmc_read_dvd_structure},
 	{0xb9, NEEDS_MEDIUM, read_cd_msf},
 	{0xbb, 0, set_speed},
-	{0xbd, IN_ATTENTION, atapi_mechanism_status},
+	{0xbd, IN_ATTENTION, NULL, mmc_mechanism_status},
 	{0xbe, NEEDS_MEDIUM, read_cd},
 };
 
@@ -239,5 +239,8 @@ void atapi_execute(struct ide_unit *u, const uint8_t packet[12])
 		atapi_fail(u, SENSE_NOT_READY, ASC_NO_MEDIUM);
 		return;
 	}
-	c->run(u, packet);
+	if (c->describe)
+		describe(u, packet, c->describe);
+	else
+		c->run(u, packet);
 }
