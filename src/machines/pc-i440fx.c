@@ -1,4 +1,5 @@
 /* The PC with an i440FX chip set: "pc", the default of the x86 targets. */
+#include "hw/scsi/lsi.h"
 #include "machines/pc.h"
 
 #include "vm/x86-cpu.h"
@@ -144,6 +145,7 @@ static struct error *pc_init(struct machine *m)
 	err = err ? err : pc_create_nics(pc);
 	err = err ? err : pc_create_virtio_disks(pc);
 	err = err ? err : pc_create_optional(pc, "piix3-ide", PCI_DEVFN(1, 1));
+	err = err ? err : lsi_create_for_drives(&pc->pci);
 	err = err ? err : create_usb(pc);
 	err = err ? err : create_power_management(pc);
 	err = err ? err : pc_create_fw_cfg(pc);

@@ -36,6 +36,15 @@ ROWS = {
         "guest=pc-devices ip=dhcp net disk=sda usbwait snd_sb16.isapnp=0 snd_sb16.port=0x220 "
         "snd_sb16.irq=5 snd_sb16.dma8=1 snd_sb16.dma16=5",
         ["GUEST-OK pc-devices i686", "CHECKSUM", "DISK-RW-OK", "NET-OK"]),
+    "i386-pc-scsi": (
+        "qemu-system-i386",
+        "-M pc -m 128 -nic none -drive if=scsi,unit=2,file={disk},format=raw -device lsi "
+        "-drive if=none,id=s,file={disk2},format=raw -device scsi-hd,drive=s,bus=scsi.1 "
+        "-drive if=none,id=c,media=cdrom,file={disk3},format=raw "
+        "-device scsi-cd,drive=c,bus=scsi.1,scsi-id=4",
+        "bzImage-i386", "initramfs-i386.gz", "guest=pc-scsi disk=sda",
+        ["GUEST-OK pc-scsi i686", "BLK sda 32768 sectors", "BLK sdb 32768 sectors",
+         "1:0:4:0: [sr0]", "DISK-RW-OK"]),
     "i386-isapc": (
         "qemu-system-i386",
         "-M isapc -cpu qemu32 -m 64 -drive file={disk},format=raw -net nic,model=ne2k_isa -net user",
