@@ -256,6 +256,8 @@ uint32_t pci_config_read(struct pci_bus *bus, unsigned int bus_nr, unsigned int 
 	/* a master abort reads as ones */
 	if (!dev || !config_inside(offset, size))
 		return size >= 4 ? UINT32_MAX : (1u << (8 * size)) - 1;
+	if (pci_info_of(dev)->config_read)
+		pci_info_of(dev)->config_read(dev, offset, size);
 	for (unsigned int i = 0; i < size; i++)
 		value |= (uint32_t)dev->config[offset + i] << (8 * i);
 	return value;

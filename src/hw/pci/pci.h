@@ -28,6 +28,8 @@ struct pci_info {
 	uint16_t subsystem_vendor, subsystem; /* 0: 1af4:1100 */
 	uint8_t interrupt_pin;		      /* 0 none, 1 INTA# ... */
 	const char *rom; /* default expansion ROM file (firmware_find), or NULL */
+	/* Before the bus reads: brings `config` up to date. May be NULL. */
+	void (*config_read)(struct pci_device *dev, unsigned int offset, unsigned int size);
 	/* After the bus stored a write; `old` is not kept. May be NULL. */
 	void (*config_written)(struct pci_device *dev, unsigned int offset, unsigned int size);
 };

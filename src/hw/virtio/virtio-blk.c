@@ -306,6 +306,8 @@ static const struct pci_info info = {
 	.subsystem_vendor = 0x1af4,
 	.subsystem = 2,
 	.interrupt_pin = 1,
+	.config_read = virtio_config_read,
+	.config_written = virtio_config_written,
 };
 
 DEVICE_CLASS(virtio_blk, .name = "virtio-blk-pci", .help = "virtio disk", .bus = "PCI",

@@ -469,6 +469,8 @@ static const struct pci_info info = {
 	.subsystem = 1,
 	.interrupt_pin = 1,
 	.rom = "pxe-virtio.rom",
+	.config_read = virtio_config_read,
+	.config_written = virtio_config_written,
 };
 
 DEVICE_CLASS(virtio_net, .name = "virtio-net-pci", .help = "virtio network card", .bus = "PCI",

@@ -16,7 +16,10 @@ enum {
 	LEGACY_QUEUE_NOTIFY = 16,
 	LEGACY_STATUS = 18,
 	LEGACY_ISR = 19,
-	LEGACY_CONFIG = 20,
+	LEGACY_CONFIG = 20, /* behind the vectors, while MSI-X is enabled */
+	LEGACY_CONFIG_VECTOR = 20,
+	LEGACY_QUEUE_VECTOR = 22,
+	LEGACY_VECTORS_SIZE = 4,
 	LEGACY_PAGE = 4096,
 };
 
@@ -48,11 +51,19 @@ enum {
 	COMMON_END = 0x38,
 	NO_VECTOR = 0xffff,
 
+	MSIX_BAR = 1,
+	MODERN_BAR = 4,
 	CAP_VENDOR = 0x09,
 	CAP_COMMON = 1,
 	CAP_NOTIFY = 2,
 	CAP_ISR = 3,
 	CAP_DEVICE = 4,
+	CAP_WINDOW = 5,
+	WINDOW_BAR = 4, /* fields of the window's capability */
+	WINDOW_OFFSET = 8,
+	WINDOW_LENGTH = 12,
+	WINDOW_DATA = 16,
+	WINDOW_SIZE = 20,
 };
 
 enum { ISR_QUEUE = 1, ISR_CONFIG = 2 };
@@ -61,11 +72,15 @@ enum { ISR_QUEUE = 1, ISR_CONFIG = 2 };
 
 static void update_irq(struct virtio *v)
 {
-	pci_set_irq(&v->pci, v->isr != 0);
+	pci_set_irq(&v->pci, v->isr && !pci_msix_enabled(&v->msix));
 }
 
-static void raise(struct virtio *v, uint8_t cause)
+static void raise(struct virtio *v, uint8_t cause, uint16_t vector)
 {
+	if (pci_msix_enabled(&v->msix)) {
+		pci_msix_raise(&v->msix, vector);
+		return;
+	}
 	v->isr |= cause;
 	update_irq(v);
 }
@@ -75,7 +90,7 @@ void virtio_fail(struct virtio *v)
 	if (v->status & VIRTIO_STATUS_NEEDS_RESET)
 		return;
 	v->status |= VIRTIO_STATUS_NEEDS_RESET;
-	raise(v, ISR_CONFIG);
+	raise(v, ISR_CONFIG, v->config_vector);
 }
 
 void virtio_signal(struct virtio *v, unsigned int n)
@@ -85,7 +100,7 @@ void virtio_signal(struct virtio *v, unsigned int n)
 	if (q->broken)
 		virtio_fail(v);
 	else if (q->enabled && virtq_should_signal(q))
-		raise(v, ISR_QUEUE);
+		raise(v, ISR_QUEUE, v->queue_vectors[n]);
 }
 
 void virtio_config_changed(struct virtio *v)
@@ -93,7 +108,7 @@ void virtio_config_changed(struct virtio *v)
 	if (!(v->status & VIRTIO_STATUS_DRIVER_OK))
 		return;
 	v->generation++;
-	raise(v, ISR_CONFIG);
+	raise(v, ISR_CONFIG, v->config_vector);
 }
 
 static uint8_t isr_read(struct virtio *v)
@@ -114,8 +129,11 @@ static void clear(struct virtio *v)
 	v->feature_select = v->driver_feature_select = 0;
 	v->queue_select = 0;
 	v->status = v->isr = v->generation = 0;
-	for (unsigned int i = 0; i < VIRTIO_QUEUES_MAX; i++)
+	v->config_vector = NO_VECTOR;
+	for (unsigned int i = 0; i < VIRTIO_QUEUES_MAX; i++) {
 		virtq_reset(&v->queues[i], i < v->ops->queues ? VIRTQ_SIZE_MAX : 0);
+		v->queue_vectors[i] = NO_VECTOR;
+	}
 	if (v->ops->reset)
 		v->ops->reset(v);
 }
@@ -123,6 +141,7 @@ static void clear(struct virtio *v)
 void virtio_reset(struct virtio *v)
 {
 	clear(v);
+	pci_msix_reset(&v->msix);
 }
 
 static void set_features(struct virtio *v, uint64_t features)
@@ -160,6 +179,17 @@ static void notify(struct virtio *v, unsigned int n)
 	v->ops->notify(v, n);
 	if (v->queues[n].broken)
 		virtio_fail(v);
+}
+
+/* Which message an event sends; the driver reads back whether it was taken. */
+static void vector_write(const struct virtio *v, uint16_t *place, uint64_t value)
+{
+	*place = value < v->msix.vectors ? (uint16_t)value : NO_VECTOR;
+}
+
+static uint16_t *selected_vector(struct virtio *v)
+{
+	return selected(v) ? &v->queue_vectors[v->queue_select] : NULL;
 }
 
 /* --- device configuration: bytes --- */
@@ -203,10 +233,16 @@ static void legacy_queue_place(struct virtio *v, uint32_t pfn)
 	q->enabled = true;
 }
 
+static unsigned int legacy_config(const struct virtio *v)
+{
+	return LEGACY_CONFIG + (pci_msix_enabled(&v->msix) ? LEGACY_VECTORS_SIZE : 0);
+}
+
 static uint64_t legacy_read(void *opaque, uint64_t offset, unsigned int size)
 {
 	struct virtio *v = opaque;
 	struct virtqueue *q = selected(v);
+	unsigned int config = legacy_config(v);
 
 	switch (offset) {
 	case LEGACY_HOST_FEATURES: return (uint32_t)v->host_features;
@@ -218,13 +254,25 @@ static uint64_t legacy_read(void *opaque, uint64_t offset, unsigned int size)
 	case LEGACY_ISR: return isr_read(v);
 	default: break;
 	}
-	return offset >= LEGACY_CONFIG ? config_read(v, (unsigned int)offset - LEGACY_CONFIG, size)
-				       : 0;
+	if (offset >= config)
+		return config_read(v, (unsigned int)offset - config, size);
+	if (offset == LEGACY_CONFIG_VECTOR)
+		return v->config_vector;
+	return offset == LEGACY_QUEUE_VECTOR && q ? *selected_vector(v) : NO_VECTOR;
+}
+
+static void legacy_vector_write(struct virtio *v, uint64_t offset, uint64_t value)
+{
+	if (offset == LEGACY_CONFIG_VECTOR)
+		vector_write(v, &v->config_vector, value);
+	else if (offset == LEGACY_QUEUE_VECTOR && selected(v))
+		vector_write(v, selected_vector(v), value);
 }
 
 static void legacy_write(void *opaque, uint64_t offset, uint64_t value, unsigned int size)
 {
 	struct virtio *v = opaque;
+	unsigned int config = legacy_config(v);
 
 	switch (offset) {
 	case LEGACY_GUEST_FEATURES: set_features(v, (uint32_t)value & ~VIRTIO_F_VERSION_1); break;
@@ -233,8 +281,10 @@ static void legacy_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 	case LEGACY_QUEUE_NOTIFY: notify(v, (unsigned int)value & 0xffff); break;
 	case LEGACY_STATUS: status_write(v, (uint8_t)value); break;
 	default:
-		if (offset >= LEGACY_CONFIG)
-			config_write(v, (unsigned int)offset - LEGACY_CONFIG, value, size);
+		if (offset >= config)
+			config_write(v, (unsigned int)offset - config, value, size);
+		else
+			legacy_vector_write(v, offset, value);
 		break;
 	}
 }
@@ -269,7 +319,7 @@ static uint64_t queue_read(const struct virtqueue *q, const struct virtio *v, un
 		return offset == COMMON_QUEUE_MSIX ? NO_VECTOR : 0;
 	switch (offset) {
 	case COMMON_QUEUE_SIZE: return q->size;
-	case COMMON_QUEUE_MSIX: return NO_VECTOR;
+	case COMMON_QUEUE_MSIX: return v->queue_vectors[v->queue_select];
 	case COMMON_QUEUE_ENABLE: return q->enabled;
 	case COMMON_QUEUE_NOTIFY: return v->queue_select;
 	case COMMON_QUEUE_DESC:
@@ -293,7 +343,7 @@ static uint64_t common_read(struct virtio *v, unsigned int offset)
 		return v->driver_feature_select > 1
 			       ? 0
 			       : half(v->driver_features, v->driver_feature_select * 4);
-	case COMMON_MSIX: return NO_VECTOR;
+	case COMMON_MSIX: return v->config_vector;
 	case COMMON_QUEUES: return v->ops->queues;
 	case COMMON_STATUS: return v->status;
 	case COMMON_GENERATION: return v->generation;
@@ -340,8 +390,13 @@ static void common_write(struct virtio *v, unsigned int offset, uint64_t value, 
 	case COMMON_FEATURE_SELECT: v->feature_select = (uint32_t)value; break;
 	case COMMON_DRIVER_SELECT: v->driver_feature_select = (uint32_t)value; break;
 	case COMMON_DRIVER_FEATURE: driver_feature_write(v, (uint32_t)value); break;
+	case COMMON_MSIX: vector_write(v, &v->config_vector, value); break;
 	case COMMON_STATUS: status_write(v, (uint8_t)value); break;
 	case COMMON_QUEUE_SELECT: v->queue_select = (uint16_t)value; break;
+	case COMMON_QUEUE_MSIX:
+		if (selected(v))
+			vector_write(v, selected_vector(v), value);
+		break;
 	default: queue_write(selected(v), offset, value, size); break;
 	}
 }
@@ -375,18 +430,64 @@ static void modern_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 static const struct region_ops modern_ops = {
 	.read = modern_read, .write = modern_write, .min_size = 1, .max_size = 8};
 
-static void add_capability(struct virtio *v, uint8_t kind, uint32_t offset, uint8_t size)
+/* --- the window for drivers without access to the BARs (section 4.1.4.9) --- */
+
+/* Where configuration accesses at `offset` lead to in the modern BAR; false: not to the window. */
+static bool window_place(const struct virtio *v, unsigned int offset, uint32_t *place,
+			 uint32_t *length)
+{
+	const uint8_t *cap = v->pci.config + v->window;
+
+	*place = load_le32(cap + WINDOW_OFFSET);
+	*length = load_le32(cap + WINDOW_LENGTH);
+	return offset == v->window + WINDOW_DATA && cap[WINDOW_BAR] == MODERN_BAR &&
+	       (*length == 1 || *length == 2 || *length == 4) && *place % *length == 0 &&
+	       *place < MODERN_SIZE;
+}
+
+void virtio_config_read(struct pci_device *pci, unsigned int offset, unsigned int size)
+{
+	struct virtio *v = (struct virtio *)pci;
+	uint32_t place, length;
+
+	if (window_place(v, offset, &place, &length))
+		store_le(pci->config + offset, length, modern_read(v, place, length));
+}
+
+void virtio_config_written(struct pci_device *pci, unsigned int offset, unsigned int size)
+{
+	struct virtio *v = (struct virtio *)pci;
+	uint32_t place, length;
+
+	pci_msix_config_written(&v->msix, offset, size);
+	update_irq(v);
+	if (window_place(v, offset, &place, &length))
+		modern_write(v, place, load_le(pci->config + offset, length), length);
+}
+
+static uint8_t *add_capability(struct virtio *v, uint8_t kind, uint32_t offset, uint8_t size)
 {
 	uint8_t at = pci_add_capability(&v->pci, CAP_VENDOR, size);
 	uint8_t *cap = v->pci.config + at;
 
 	cap[2] = size;
 	cap[3] = kind;
-	cap[4] = 4; /* BAR */
+	cap[4] = MODERN_BAR;
 	store_le32(cap + 8, offset);
 	store_le32(cap + 12, 0x1000);
 	if (kind == CAP_NOTIFY)
 		store_le32(cap + 16, NOTIFY_MULTIPLIER);
+	return cap;
+}
+
+static void add_window(struct virtio *v)
+{
+	uint8_t *cap = add_capability(v, CAP_WINDOW, 0, WINDOW_SIZE);
+
+	v->window = (uint8_t)(cap - v->pci.config);
+	memset(cap + WINDOW_BAR, 0, WINDOW_SIZE - WINDOW_BAR);
+	v->pci.writable[v->window + WINDOW_BAR] = 0xff;
+	memset(v->pci.writable + v->window + WINDOW_OFFSET, 0xff, WINDOW_SIZE - WINDOW_OFFSET);
 }
 
 struct error *virtio_init(struct virtio *v, const struct virtio_ops *ops)
@@ -399,11 +500,13 @@ struct error *virtio_init(struct virtio *v, const struct virtio_ops *ops)
 	region_init_io(&v->legacy, "virtio-legacy", 128, &legacy_ops, v);
 	region_init_io(&v->modern, "virtio-modern", MODERN_SIZE, &modern_ops, v);
 	pci_add_bar(&v->pci, 0, &v->legacy, PCI_BAR_IO);
-	pci_add_bar(&v->pci, 4, &v->modern, PCI_BAR_MEM);
+	pci_add_bar(&v->pci, MODERN_BAR, &v->modern, PCI_BAR_MEM);
+	pci_msix_init(&v->msix, &v->pci, MSIX_BAR, ops->queues + 1);
 	add_capability(v, CAP_COMMON, MODERN_COMMON, 16);
 	add_capability(v, CAP_ISR, MODERN_ISR, 16);
 	add_capability(v, CAP_DEVICE, MODERN_DEVICE, 16);
 	add_capability(v, CAP_NOTIFY, MODERN_NOTIFY, 20);
+	add_window(v);
 	return NULL;
 }
 
@@ -429,5 +532,8 @@ const struct field virtio_fields[] = {
 	F_U8(struct virtio, generation),
 	F_STRUCTS(struct virtio, queues, virtqueue_fields),
 	F_BYTES(struct virtio, config),
+	F_STRUCT(struct virtio, msix, pci_msix_fields),
+	F_U16(struct virtio, config_vector),
+	F_ARRAY(struct virtio, queue_vectors),
 	FIELD_END,
 };

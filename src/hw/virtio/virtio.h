@@ -8,6 +8,7 @@
 #ifndef HW_VIRTIO_VIRTIO_H
 #define HW_VIRTIO_VIRTIO_H
 
+#include "hw/pci/msix.h"
 #include "hw/pci/pci.h"
 #include "hw/virtio/virtqueue.h"
 
@@ -52,6 +53,9 @@ struct virtio {
 	uint8_t status, isr, generation;
 	struct virtqueue queues[VIRTIO_QUEUES_MAX];
 	uint8_t config[VIRTIO_CONFIG_MAX];
+	struct pci_msix msix;
+	uint16_t config_vector, queue_vectors[VIRTIO_QUEUES_MAX];
+	uint8_t window; /* the capability that is a window into the BARs */
 	struct region legacy, modern;
 };
 
@@ -60,6 +64,9 @@ extern const struct field virtio_fields[]; /* F_STRUCT(struct x, virtio, virtio_
 struct error *virtio_init(struct virtio *v, const struct virtio_ops *ops) NODISCARD;
 void virtio_reset(struct virtio *v); /* from the device's reset */
 struct error *virtio_post_load(struct virtio *v) NODISCARD;
+/* The same-named hooks of the class's struct pci_info. */
+void virtio_config_read(struct pci_device *pci, unsigned int offset, unsigned int size);
+void virtio_config_written(struct pci_device *pci, unsigned int offset, unsigned int size);
 
 static inline bool virtio_has(const struct virtio *v, uint64_t feature)
 {
