@@ -29,6 +29,7 @@ struct net_port {
 	struct net_stats stats;
 	unsigned int sending; /* depth of net_send() by this port */
 	bool taking;	      /* inside receive() */
+	bool head_seen;	      /* watchers saw the frame that it would not take yet */
 	bool starved;	      /* its sender was told that there is no room */
 	bool link_down;
 };
@@ -156,13 +157,16 @@ static bool deliver(struct net_port *to, const uint8_t *frame, size_t len)
 	if (to->taking || to->sending ||
 	    (to->ops->can_receive && !to->ops->can_receive(to->opaque)))
 		return false;
+	/* Before it answers, so that a dump has the question first; and once. */
+	if (!to->head_seen)
+		watchers_see(to, frame, len);
 	to->taking = true;
 	bool taken = to->ops->receive(to->opaque, frame, len);
 	to->taking = false;
+	to->head_seen = !taken;
 	if (taken) {
 		to->stats.rx_frames++;
 		to->stats.rx_bytes += len;
-		watchers_see(to, frame, len);
 	}
 	return taken;
 }
@@ -275,8 +279,10 @@ void net_set_link(struct net_port *port, bool up)
 	if (port->link_down == !up)
 		return;
 	port->link_down = !up;
-	if (!up)
+	if (!up) {
 		g_queue_clear_full(&port->waiting, g_free);
+		port->head_seen = false;
+	}
 	link_tell(port);
 	if (port->peer)
 		link_tell(port->peer);
