@@ -2,6 +2,8 @@
 
 #include "base/bytes.h"
 #include "base/loop.h"
+#include "net/coalesce.h"
+#include "net/offload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +22,7 @@ enum {
 struct frame_stream {
 	int fd;
 	struct net_port *port;
+	struct coalescer *arrived;
 	frame_stream_closed_fn *closed;
 	void *opaque;
 	unsigned int in_watch, out_watch;
@@ -71,6 +74,7 @@ struct frame_stream *frame_stream_new(int fd, struct net_port *port, frame_strea
 	s->opaque = opaque;
 	s->in = g_malloc(IN_SIZE);
 	s->out = g_byte_array_new();
+	s->arrived = coalescer_new(port);
 	watch_in(s, true);
 	return s;
 }
@@ -84,6 +88,7 @@ void frame_stream_free(struct frame_stream *s)
 	close(s->fd);
 	g_free(s->in);
 	g_byte_array_unref(s->out);
+	coalescer_free(s->arrived);
 	g_free(s);
 }
 
@@ -110,9 +115,11 @@ static bool frames_out(struct frame_stream *s)
 		}
 		if (s->in_len - at < HEADER + len)
 			break;
-		net_send(s->port, s->in + at + HEADER, len);
+		if (len)
+			coalescer_send(s->arrived, s->in + at + HEADER, len);
 		at += HEADER + len;
 	}
+	coalescer_flush(s->arrived);
 	s->in_len -= at;
 	memmove(s->in, s->in + at, s->in_len);
 	return good;
@@ -154,25 +161,32 @@ static bool would_block(int code)
 	return code == EAGAIN || code == EINTR || code == ENOBUFS;
 }
 
-static void writable(void *opaque, GIOCondition condition)
+/* Writes what waits; the watch says whether something is left. */
+static void drain(struct frame_stream *s)
 {
-	struct frame_stream *s = opaque;
 	size_t left = s->out->len - s->out_done;
 	ssize_t n = send(s->fd, s->out->data + s->out_done, left, MSG_NOSIGNAL);
 
 	/* What is wrong with the connection shows when it is read. */
-	if (n < 0 && would_block(errno))
-		return;
-	if (n < 0) {
+	if (n < 0 && !would_block(errno)) {
 		watch_out(s, false);
 		return;
 	}
-	s->out_done += (size_t)n;
+	s->out_done += n < 0 ? 0 : (size_t)n;
+	watch_out(s, s->out_done < s->out->len);
 	if (s->out_done < s->out->len)
 		return;
 	g_byte_array_set_size(s->out, 0);
 	s->out_done = 0;
-	watch_out(s, false);
+}
+
+static void writable(void *opaque, GIOCondition condition)
+{
+	struct frame_stream *s = opaque;
+
+	drain(s);
+	if (s->out->len)
+		return;
 	if (s->full) {
 		s->full = false;
 		net_flush(s->port);
@@ -203,5 +217,29 @@ bool frame_stream_send(struct frame_stream *s, const uint8_t *frame, size_t len)
 	size_t skip = done > HEADER ? done - HEADER : 0;
 	g_byte_array_append(s->out, frame + skip, (guint)(len - skip));
 	watch_out(s, true);
+	return true;
+}
+
+static void append_piece(void *opaque, const uint8_t *frame, size_t len)
+{
+	struct frame_stream *s = opaque;
+	uint8_t header[HEADER];
+
+	store_be32(header, (uint32_t)len);
+	g_byte_array_append(s->out, header, HEADER);
+	g_byte_array_append(s->out, frame, (guint)len);
+}
+
+bool frame_stream_send_large(struct frame_stream *s, uint8_t *frame, size_t len, size_t mss)
+{
+	bool waiting = s->out->len > 0;
+
+	if (s->out->len - s->out_done > OUT_MAX) {
+		s->full = true;
+		return false;
+	}
+	frame_segment(frame, len, mss, append_piece, s);
+	if (!waiting)
+		drain(s);
 	return true;
 }

@@ -21,6 +21,8 @@ struct frame_stream *frame_stream_new(int fd, struct net_port *port, frame_strea
 void frame_stream_free(struct frame_stream *s); /* closes the socket; NULL is allowed */
 /* For the port's receive(): false where the peer is behind; net_flush() follows. */
 bool frame_stream_send(struct frame_stream *s, const uint8_t *frame, size_t len);
+/* For its receive_large(): cuts, and needs one system call for all pieces. */
+bool frame_stream_send_large(struct frame_stream *s, uint8_t *frame, size_t len, size_t mss);
 /* For the port's writable(). */
 void frame_stream_resume(struct frame_stream *s);
 

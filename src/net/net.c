@@ -2,6 +2,7 @@
 #include "net/net.h"
 
 #include "net/net-internal.h"
+#include "net/offload.h"
 
 #include <glib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 enum { QUEUE_MAX = 1024, QUEUE_BUSY = 256 };
 
 struct queued {
-	size_t len;
+	size_t len, mss; /* mss 0: an ordinary frame */
 	uint8_t data[];
 };
 
@@ -152,7 +153,20 @@ static void watchers_see(struct net_port *port, const uint8_t *frame, size_t len
 
 /* --- delivery --- */
 
-static bool deliver(struct net_port *to, const uint8_t *frame, size_t len)
+static bool takes_large(const struct net_port *to)
+{
+	return to->ops->takes_large && to->ops->takes_large(to->opaque);
+}
+
+/* A large frame that the receiver has ceased to understand since it was queued is lost. */
+static bool hand_over(struct net_port *to, uint8_t *frame, size_t len, size_t mss)
+{
+	if (!mss)
+		return to->ops->receive(to->opaque, frame, len);
+	return !takes_large(to) || to->ops->receive_large(to->opaque, frame, len, mss);
+}
+
+static bool deliver(struct net_port *to, uint8_t *frame, size_t len, size_t mss)
 {
 	if (to->taking || to->sending ||
 	    (to->ops->can_receive && !to->ops->can_receive(to->opaque)))
@@ -161,7 +175,7 @@ static bool deliver(struct net_port *to, const uint8_t *frame, size_t len)
 	if (!to->head_seen)
 		watchers_see(to, frame, len);
 	to->taking = true;
-	bool taken = to->ops->receive(to->opaque, frame, len);
+	bool taken = hand_over(to, frame, len, mss);
 	to->taking = false;
 	to->head_seen = !taken;
 	if (taken) {
@@ -171,7 +185,7 @@ static bool deliver(struct net_port *to, const uint8_t *frame, size_t len)
 	return taken;
 }
 
-static void enqueue(struct net_port *to, const void *frame, size_t len)
+static void enqueue(struct net_port *to, const void *frame, size_t len, size_t mss)
 {
 	if (g_queue_get_length(&to->waiting) >= QUEUE_MAX) {
 		to->stats.dropped++;
@@ -179,6 +193,7 @@ static void enqueue(struct net_port *to, const void *frame, size_t len)
 	}
 	struct queued *q = g_malloc(sizeof(*q) + len);
 	q->len = len;
+	q->mss = mss;
 	memcpy(q->data, frame, len);
 	g_queue_push_tail(&to->waiting, q);
 }
@@ -189,7 +204,7 @@ void net_flush(struct net_port *port)
 		return;
 	while (!g_queue_is_empty(&port->waiting)) {
 		struct queued *q = g_queue_peek_head(&port->waiting);
-		if (!deliver(port, q->data, q->len))
+		if (!deliver(port, q->data, q->len, q->mss))
 			break;
 		g_free(g_queue_pop_head(&port->waiting));
 	}
@@ -210,12 +225,10 @@ void net_port_drained(struct net_port *port)
 		sender->ops->writable(sender->opaque);
 }
 
-void net_send(struct net_port *port, const void *frame, size_t len)
+static void send_frame(struct net_port *port, const void *frame, size_t len, size_t mss)
 {
 	struct net_port *to = port->peer;
 
-	if (len == 0 || len > NET_FRAME_MAX)
-		return;
 	port->stats.tx_frames++;
 	port->stats.tx_bytes += len;
 	watchers_see(port, frame, len);
@@ -224,8 +237,9 @@ void net_send(struct net_port *port, const void *frame, size_t len)
 		return;
 	}
 	port->sending++;
-	if (!g_queue_is_empty(&to->waiting) || !deliver(to, frame, len))
-		enqueue(to, frame, len);
+	/* Ordinary frames are not changed by those who take them. */
+	if (!g_queue_is_empty(&to->waiting) || !deliver(to, (uint8_t *)(uintptr_t)frame, len, mss))
+		enqueue(to, frame, len, mss);
 	/* Frames that came while it was taking this one; and cards whose drivers hand buffers back
 	 * without a word look for them when the next frame comes. */
 	if (!g_queue_is_empty(&to->waiting))
@@ -233,6 +247,36 @@ void net_send(struct net_port *port, const void *frame, size_t len)
 	port->sending--;
 	if (!port->sending && !g_queue_is_empty(&port->waiting))
 		net_flush(port);
+}
+
+void net_send(struct net_port *port, const void *frame, size_t len)
+{
+	if (len > 0 && len <= NET_FRAME_MAX)
+		send_frame(port, frame, len, 0);
+}
+
+bool net_takes_large(const struct net_port *port)
+{
+	const struct net_port *to = port->peer;
+	return to && !port->watches && !to->watches && takes_large(to);
+}
+
+static void send_piece(void *opaque, const uint8_t *frame, size_t len)
+{
+	net_send(opaque, frame, len);
+}
+
+void net_send_large(struct net_port *port, uint8_t *frame, size_t len, size_t mss)
+{
+	struct frame_layout l;
+
+	if (len > NET_FRAME_MAX)
+		return;
+	if (mss && net_takes_large(port) && frame_large_prepare(frame, len, &l) &&
+	    len - l.payload > mss)
+		send_frame(port, frame, len, mss);
+	else
+		frame_segment(frame, len, mss, send_piece, port);
 }
 
 void net_hold(struct net_port *port)

@@ -26,6 +26,12 @@ struct net_port_ops {
 	bool (*can_receive)(void *opaque); /* NULL: always */
 	/* Takes the frame (no FCS); false: not now, queue it. */
 	bool (*receive)(void *opaque, const uint8_t *frame, size_t len);
+	/*
+	 * Takes a TCP frame that is larger than the wire's, see net_send_large(), and may change
+	 * it; false: not now. Both are NULL where such frames are to be cut first.
+	 */
+	bool (*takes_large)(void *opaque);
+	bool (*receive_large)(void *opaque, uint8_t *frame, size_t len, size_t mss);
 	void (*link_changed)(void *opaque, bool up); /* may be NULL */
 	/* What was sent has found room again after net_can_send() was false; may be NULL. */
 	void (*writable)(void *opaque);
@@ -52,6 +58,14 @@ bool net_hub_of(const struct net_port *port, unsigned int *n); /* false: not a h
 
 /* Sends a frame out of a port to its peer. Frames of 0 or above NET_FRAME_MAX bytes are dropped. */
 void net_send(struct net_port *port, const void *frame, size_t len);
+/*
+ * Sends a TCP frame that stands for many with `mss` bytes of payload each, as cards make them that
+ * leave the cutting to the host. Peers that can take it get it whole, with the sum of the pseudo
+ * header in its checksum field; for others, and where a dump watches, it is cut. It is changed.
+ */
+void net_send_large(struct net_port *port, uint8_t *frame, size_t len, size_t mss);
+/* Whether the peer takes large frames whole at present. */
+bool net_takes_large(const struct net_port *port);
 /* Whether the peer has room: back ends that can wait stop reading the host while it has not. */
 bool net_can_send(const struct net_port *port);
 /* The port can receive again: delivers what is queued for it. */

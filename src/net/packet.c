@@ -1,11 +1,16 @@
 #include "net/packet.h"
 
+#include "base/bytes.h"
 #include "base/loop.h"
+#include "net/coalesce.h"
 #include "net/framing.h"
+#include "net/offload.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { ECHOES = 64, READS_A_TURN = 64 };
@@ -22,7 +27,8 @@ struct packet_net {
 	struct sockaddr_storage to;
 	socklen_t to_len; /* 0: connected */
 	unsigned int in_watch, out_watch;
-	bool drop_echo, reported;
+	bool drop_echo, reported, vnet_header;
+	struct coalescer *arrived;
 	struct echo echoes[ECHOES];
 	unsigned int next_echo;
 	void (*at_end)(void *opaque);
@@ -78,17 +84,44 @@ static bool echo_forget(struct packet_net *p, const uint8_t *frame, size_t len)
 	return false;
 }
 
-static void readable(void *opaque, GIOCondition condition)
+/* A frame of the host's kernel, which leaves sums and cutting to us. */
+static void send_vnet(struct packet_net *p, const struct virtio_net_hdr *h, uint8_t *frame,
+		      size_t len)
 {
-	struct packet_net *p = opaque;
+	size_t start = h->csum_start, place = start + h->csum_offset;
+	unsigned int kind = h->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+
+	if (kind == VIRTIO_NET_HDR_GSO_TCPV4 || kind == VIRTIO_NET_HDR_GSO_TCPV6) {
+		coalescer_flush(p->arrived);
+		net_send_large(p->port, frame, len, h->gso_size);
+		return;
+	}
+	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && place + 2 <= len && start < len)
+		store_be16(frame + place, inet_finish(inet_sum(frame + start, len - start, 0)));
+	coalescer_send(p->arrived, frame, len);
+}
+
+static ssize_t read_frame(struct packet_net *p, struct virtio_net_hdr *h, uint8_t *frame)
+{
+	struct iovec parts[2] = {{h, sizeof(*h)}, {frame, NET_FRAME_MAX}};
+
+	if (!p->vnet_header)
+		return read(p->fd, frame, NET_FRAME_MAX);
+	ssize_t n = readv(p->fd, parts, 2);
+	return n < (ssize_t)sizeof(*h) ? MIN(n, 0) : n - (ssize_t)sizeof(*h);
+}
+
+static void read_frames(struct packet_net *p)
+{
 	uint8_t frame[NET_FRAME_MAX];
+	struct virtio_net_hdr header;
 
 	for (unsigned int i = 0; i < READS_A_TURN; i++) {
 		if (!net_can_send(p->port)) {
 			watch_in(p, false);
 			return;
 		}
-		ssize_t n = read(p->fd, frame, sizeof(frame));
+		ssize_t n = read_frame(p, &header, frame);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n < 0) {
@@ -98,9 +131,21 @@ static void readable(void *opaque, GIOCondition condition)
 				watch_in(p, false);
 			return;
 		}
-		if (n > 0 && !(p->drop_echo && echo_forget(p, frame, (size_t)n)))
-			net_send(p->port, frame, (size_t)n);
+		if (n == 0 || (p->drop_echo && echo_forget(p, frame, (size_t)n)))
+			continue;
+		if (p->vnet_header)
+			send_vnet(p, &header, frame, (size_t)n);
+		else
+			coalescer_send(p->arrived, frame, (size_t)n);
 	}
+}
+
+static void readable(void *opaque, GIOCondition condition)
+{
+	struct packet_net *p = opaque;
+
+	read_frames(p);
+	coalescer_flush(p->arrived);
 }
 
 static void packet_writable(void *opaque)
@@ -117,13 +162,17 @@ static void room_again(void *opaque, GIOCondition condition)
 	net_flush(p->port);
 }
 
-static bool packet_receive(void *opaque, const uint8_t *frame, size_t len)
+static bool write_frame(struct packet_net *p, const struct virtio_net_hdr *h, const uint8_t *frame,
+			size_t len)
 {
-	struct packet_net *p = opaque;
+	struct iovec parts[2] = {{(void *)(uintptr_t)h, sizeof(*h)},
+				 {(void *)(uintptr_t)frame, len}};
 	ssize_t n;
 
 	if (p->to_len)
 		n = sendto(p->fd, frame, len, 0, (struct sockaddr *)&p->to, p->to_len);
+	else if (p->vnet_header)
+		n = writev(p->fd, parts, 2);
 	else
 		n = write(p->fd, frame, len);
 	if (n < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
@@ -138,6 +187,34 @@ static bool packet_receive(void *opaque, const uint8_t *frame, size_t len)
 	return true;
 }
 
+static bool packet_receive(void *opaque, const uint8_t *frame, size_t len)
+{
+	static const struct virtio_net_hdr plain = {0};
+	return write_frame(opaque, &plain, frame, len);
+}
+
+static bool packet_takes_large(void *opaque)
+{
+	return ((struct packet_net *)opaque)->vnet_header;
+}
+
+static bool packet_receive_large(void *opaque, uint8_t *frame, size_t len, size_t mss)
+{
+	struct frame_layout l;
+
+	if (!frame_parse(frame, len, &l))
+		return true;
+	struct virtio_net_hdr h = {
+		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = l.ipv4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6,
+		.hdr_len = (uint16_t)l.payload,
+		.gso_size = (uint16_t)mss,
+		.csum_start = (uint16_t)l.l4,
+		.csum_offset = 16, /* where TCP has its checksum */
+	};
+	return write_frame(opaque, &h, frame, len);
+}
+
 static void packet_destroy(void *opaque)
 {
 	struct packet_net *p = opaque;
@@ -147,6 +224,7 @@ static void packet_destroy(void *opaque)
 	if (p->at_end)
 		p->at_end(p->end_opaque);
 	close(p->fd);
+	coalescer_free(p->arrived);
 	g_free(p->where);
 	g_free(p);
 }
@@ -159,6 +237,8 @@ struct net_port *net_packet_new(const char *name, const char *kind, int fd,
 	net_fd_prepare(fd);
 	p->ops = (struct net_port_ops){.kind = kind,
 				       .receive = packet_receive,
+				       .takes_large = packet_takes_large,
+				       .receive_large = packet_receive_large,
 				       .writable = packet_writable,
 				       .destroy = packet_destroy};
 	p->fd = fd;
@@ -168,6 +248,7 @@ struct net_port *net_packet_new(const char *name, const char *kind, int fd,
 	p->where = g_strdup(where);
 	p->port = net_port_new(&p->ops, p, name);
 	net_port_describe(p->port, "%s", where);
+	p->arrived = coalescer_new(p->port);
 	watch_in(p, true);
 	return p->port;
 }
@@ -175,6 +256,11 @@ struct net_port *net_packet_new(const char *name, const char *kind, int fd,
 void net_packet_drop_echo(struct net_port *port)
 {
 	((struct packet_net *)net_port_opaque(port))->drop_echo = true;
+}
+
+void net_packet_use_vnet_header(struct net_port *port)
+{
+	((struct packet_net *)net_port_opaque(port))->vnet_header = true;
 }
 
 void net_packet_at_end(struct net_port *port, void (*fn)(void *opaque), void *opaque)

@@ -17,6 +17,8 @@ struct net_port *net_packet_new(const char *name, const char *kind, int fd,
 				const struct sockaddr *to, socklen_t to_len, const char *where);
 /* Multicast brings back what was sent: drops each such frame once. */
 void net_packet_drop_echo(struct net_port *port);
+/* Frames on the descriptor stand behind a struct virtio_net_hdr (IFF_VNET_HDR): large ones pass. */
+void net_packet_use_vnet_header(struct net_port *port);
 /* Called when the port ends, before the descriptor is closed. */
 void net_packet_at_end(struct net_port *port, void (*fn)(void *opaque), void *opaque);
 

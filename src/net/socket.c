@@ -63,6 +63,17 @@ static bool socket_receive(void *opaque, const uint8_t *frame, size_t len)
 	return !s->stream || frame_stream_send(s->stream, frame, len);
 }
 
+static bool socket_takes_large(void *opaque)
+{
+	return ((struct socket_net *)opaque)->stream != NULL;
+}
+
+static bool socket_receive_large(void *opaque, uint8_t *frame, size_t len, size_t mss)
+{
+	struct socket_net *s = opaque;
+	return !s->stream || frame_stream_send_large(s->stream, frame, len, mss);
+}
+
 static void socket_writable(void *opaque)
 {
 	struct socket_net *s = opaque;
@@ -84,6 +95,8 @@ static void socket_destroy(void *opaque)
 
 static const struct net_port_ops socket_ops = {.kind = "socket",
 					       .receive = socket_receive,
+					       .takes_large = socket_takes_large,
+					       .receive_large = socket_receive_large,
 					       .writable = socket_writable,
 					       .destroy = socket_destroy};
 

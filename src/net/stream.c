@@ -103,6 +103,17 @@ static bool stream_receive(void *opaque, const uint8_t *frame, size_t len)
 	return !s->stream || frame_stream_send(s->stream, frame, len);
 }
 
+static bool stream_takes_large(void *opaque)
+{
+	return ((struct stream_net *)opaque)->stream != NULL;
+}
+
+static bool stream_receive_large(void *opaque, uint8_t *frame, size_t len, size_t mss)
+{
+	struct stream_net *s = opaque;
+	return !s->stream || frame_stream_send_large(s->stream, frame, len, mss);
+}
+
 static void stream_writable(void *opaque)
 {
 	struct stream_net *s = opaque;
@@ -127,6 +138,8 @@ static void stream_destroy(void *opaque)
 
 static const struct net_port_ops stream_ops = {.kind = "stream",
 					       .receive = stream_receive,
+					       .takes_large = stream_takes_large,
+					       .receive_large = stream_receive_large,
 					       .writable = stream_writable,
 					       .destroy = stream_destroy};
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -53,9 +54,28 @@ static void run_down(void *opaque)
 	g_free(d);
 }
 
-static struct error *tap_open(const char *wanted, char name[IFNAMSIZ], int *fd)
+/*
+ * Makes the port of a tap interface. Interfaces with the virtio header pass TCP frames that the
+ * other side may cut, if it must, and leave the sums to us.
+ */
+static struct net_port *tap_port(const char *name, int fd, const char *where)
 {
-	struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+	struct ifreq request = {.ifr_flags = 0};
+	struct net_port *port = net_packet_new(name, "tap", fd, NULL, 0, where);
+	int header = sizeof(struct virtio_net_hdr);
+
+	if (ioctl(fd, TUNGETIFF, &request) < 0 || !(request.ifr_flags & IFF_VNET_HDR))
+		return port;
+	ioctl(fd, TUNSETVNETHDRSZ, &header);
+	ioctl(fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6);
+	net_packet_use_vnet_header(port);
+	return port;
+}
+
+static struct error *tap_open(const char *wanted, bool header, char name[IFNAMSIZ], int *fd)
+{
+	struct ifreq request = {.ifr_flags =
+					(short)(IFF_TAP | IFF_NO_PI | (header ? IFF_VNET_HDR : 0))};
 
 	if (wanted && strlen(wanted) >= IFNAMSIZ)
 		return error_new("ifname=%s is longer than %d characters", wanted, IFNAMSIZ - 1);
@@ -86,9 +106,12 @@ static struct error *new_interface(struct optstr *o, const char *name, struct ne
 {
 	const char *script = optstr_get(o, "script"), *down = optstr_get(o, "downscript");
 	char ifname[IFNAMSIZ];
+	bool header = true;
 	int fd = -1;
-	struct error *err = tap_open(optstr_get(o, "ifname"), ifname, &fd);
+	struct error *err = optstr_bool(o, "vnet_hdr", &header);
 
+	if (!err)
+		err = tap_open(optstr_get(o, "ifname"), header, ifname, &fd);
 	if (err)
 		return err;
 	if (!script)
@@ -103,7 +126,7 @@ static struct error *new_interface(struct optstr *o, const char *name, struct ne
 		return err;
 	}
 	char *where = g_strdup_printf("ifname=%s,script=%s,downscript=%s", ifname, script, down);
-	*port = net_packet_new(name, "tap", fd, NULL, 0, where);
+	*port = tap_port(name, fd, where);
 	g_free(where);
 	if (!is_no(down)) {
 		struct down *d = g_new(struct down, 1);
@@ -124,7 +147,7 @@ static struct error *given_fd(const char *text, const char *name, struct net_por
 	if (ioctl(fd, TUNGETIFF, &request) < 0)
 		return error_new("fd=%s is no tap interface", text);
 	char *where = g_strdup_printf("fd=%s,ifname=%s", text, request.ifr_name);
-	*port = net_packet_new(name, "tap", fd, NULL, 0, where);
+	*port = tap_port(name, fd, where);
 	g_free(where);
 	return NULL;
 }
@@ -174,15 +197,14 @@ static struct error *from_helper(const char *helper, const char *bridge, const c
 		return error_new("the bridge helper \"%s\" gave no interface for \"%s\"", helper,
 				 bridge);
 	char *where = g_strdup_printf("helper=%s,br=%s", helper, bridge);
-	*port = net_packet_new(name, "tap", fd, NULL, 0, where);
+	*port = tap_port(name, fd, where);
 	g_free(where);
 	return NULL;
 }
 
 struct error *net_tap_create(struct optstr *o, const char *name, struct net_port **port)
 {
-	static const char *const ignored[] = {"sndbuf", "vnet_hdr",   "vhost",
-					      "queues", "vhostforce", "poll-us"};
+	static const char *const ignored[] = {"sndbuf", "vhost", "queues", "vhostforce", "poll-us"};
 	const char *fd = optstr_get(o, "fd"), *helper = optstr_get(o, "helper");
 	const char *bridge = optstr_get(o, "br");
 

@@ -1,6 +1,7 @@
 /* Ways into and out of the user network: hostfwd, -redir, guestfwd and -net channel. */
 #include "net/user.h"
 
+#include "net/coalesce.h"
 #include "vm/chardev.h"
 
 #include <errno.h>
@@ -139,6 +140,7 @@ static void forward_receive(void *opaque, const uint8_t *buf, unsigned int len)
 	struct guest_forward *f = opaque;
 
 	slirp_socket_recv(f->net->slirp, f->server, f->port, buf, (int)len);
+	coalescer_flush(f->net->to_guest);
 	user_poll_kick(f->net->poll);
 }
 

@@ -2,13 +2,14 @@
  * Slirp's sockets on the main loop, as one GSource: before each wait slirp says which descriptors
  * it wants, after it each one's result is handed back.
  */
+#include "net/coalesce.h"
 #include "net/user.h"
 
 #include <string.h>
 
 struct user_poll {
 	GSource *source;
-	Slirp *slirp;
+	struct user_net *net;
 	GPtrArray *fds;	   /* GPollFD *, as they are attached to the source */
 	unsigned int used; /* of them in this turn */
 	gint kicked;	   /* the loop was woken and has not prepared since */
@@ -90,7 +91,7 @@ static gboolean source_prepare(GSource *source, int *timeout)
 
 	g_atomic_int_set(&p->kicked, 0);
 	p->used = 0;
-	slirp_pollfds_fill(p->slirp, &wait, add_poll, p);
+	slirp_pollfds_fill(p->net->slirp, &wait, add_poll, p);
 	detach_from(p, p->used);
 	*timeout = wait > INT32_MAX ? -1 : (int)wait;
 	return false;
@@ -106,18 +107,19 @@ static gboolean source_dispatch(GSource *source, GSourceFunc callback, void *dat
 {
 	struct user_poll *p = ((struct poll_source *)source)->poll;
 
-	slirp_pollfds_poll(p->slirp, 0, get_revents, p);
+	slirp_pollfds_poll(p->net->slirp, 0, get_revents, p);
+	coalescer_flush(p->net->to_guest);
 	return G_SOURCE_CONTINUE;
 }
 
 static GSourceFuncs source_funcs = {
 	.prepare = source_prepare, .check = source_check, .dispatch = source_dispatch};
 
-struct user_poll *user_poll_new(Slirp *slirp)
+struct user_poll *user_poll_new(struct user_net *u)
 {
 	struct user_poll *p = g_new0(struct user_poll, 1);
 
-	p->slirp = slirp;
+	p->net = u;
 	p->fds = g_ptr_array_new_with_free_func(g_free);
 	p->source = g_source_new(&source_funcs, sizeof(struct poll_source));
 	((struct poll_source *)p->source)->poll = p;

@@ -5,6 +5,8 @@
 #include "net/user.h"
 
 #include "base/log.h"
+#include "net/coalesce.h"
+#include "net/offload.h"
 #include "vm/clock.h"
 
 #include <string.h>
@@ -15,7 +17,7 @@ static ssize_t send_packet(const void *buf, size_t len, void *opaque)
 {
 	struct user_net *u = opaque;
 
-	net_send(u->port, buf, len);
+	coalescer_send(u->to_guest, buf, len);
 	return (ssize_t)len;
 }
 
@@ -30,6 +32,7 @@ static int64_t clock_get_ns(void *opaque)
 }
 
 struct user_timer {
+	struct user_net *net;
 	struct timer timer;
 	SlirpTimerCb fn;
 	void *opaque;
@@ -39,12 +42,14 @@ static void timer_fired(void *opaque)
 {
 	struct user_timer *t = opaque;
 	t->fn(t->opaque);
+	coalescer_flush(t->net->to_guest);
 }
 
 static void *user_timer_new(SlirpTimerCb fn, void *fn_opaque, void *opaque)
 {
 	struct user_timer *t = g_new0(struct user_timer, 1);
 
+	t->net = opaque;
 	t->fn = fn;
 	t->opaque = fn_opaque;
 	timer_init(&t->timer, CLOCK_VIRTUAL, timer_fired, t);
@@ -95,8 +100,24 @@ static bool user_receive(void *opaque, const uint8_t *frame, size_t len)
 	struct user_net *u = opaque;
 
 	slirp_input(u->slirp, frame, (int)len);
+	coalescer_flush(u->to_guest);
 	user_poll_kick(u->poll);
 	return true;
+}
+
+/* Slirp reads any IP datagram, so what a card would cut need not be. */
+static bool user_takes_large(void *opaque)
+{
+	return true;
+}
+
+static bool user_receive_large(void *opaque, uint8_t *frame, size_t len, size_t mss)
+{
+	struct frame_layout l;
+
+	if (frame_parse(frame, len, &l))
+		frame_l4_checksum(frame, &l);
+	return user_receive(opaque, frame, len);
 }
 
 static void user_destroy(void *opaque)
@@ -109,11 +130,15 @@ static void user_destroy(void *opaque)
 	if (u->slirp)
 		slirp_cleanup(u->slirp);
 	user_forwards_free(u);
+	coalescer_free(u->to_guest);
 	g_free(u);
 }
 
-static const struct net_port_ops user_ops = {
-	.kind = "user", .receive = user_receive, .destroy = user_destroy};
+static const struct net_port_ops user_ops = {.kind = "user",
+					     .receive = user_receive,
+					     .takes_large = user_takes_large,
+					     .receive_large = user_receive_large,
+					     .destroy = user_destroy};
 
 /* --- configuration --- */
 
@@ -264,7 +289,7 @@ static struct error *start(struct user_net *u, SlirpConfig *c, struct optstr *o)
 	g_ptr_array_unref(search);
 	if (!u->slirp)
 		return error_new("the user network cannot be started with these addresses");
-	u->poll = user_poll_new(u->slirp);
+	u->poll = user_poll_new(u);
 	err = add_forwards(u, o);
 	if (!smb)
 		smb = user_defaults.smb;
@@ -291,6 +316,7 @@ struct error *net_user_create(struct optstr *o, const char *name, struct net_por
 	struct error *err;
 
 	u->port = net_port_new(&user_ops, u, name);
+	u->to_guest = coalescer_new(u->port);
 	if ((err = get_addresses(o, u)) || (err = optstr_bool(o, "restrict", &restricted)))
 		goto out;
 	c.restricted = restricted;

@@ -7,18 +7,20 @@
 #include <libslirp.h>
 
 struct chardev;
+struct coalescer;
 
 struct user_net {
 	struct net_port *port;
 	Slirp *slirp;
 	struct user_poll *poll;
+	struct coalescer *to_guest;
 	GPtrArray *forwards; /* of struct guest_forward, freed with their ports */
 	char *smb_folder;    /* holds smbd's configuration; removed at the end */
 	struct in_addr net, mask, host, dns, dhcp_start;
 };
 
 /* user-poll.c: slirp's descriptors and timeouts on the main loop. */
-struct user_poll *user_poll_new(Slirp *slirp);
+struct user_poll *user_poll_new(struct user_net *u);
 void user_poll_free(struct user_poll *poll);
 /* Slirp may want other descriptors or an earlier time-out now. */
 void user_poll_kick(struct user_poll *poll);

@@ -4,6 +4,7 @@
 #include "net/net-internal.h"
 
 #include "base/loop.h"
+#include "net/coalesce.h"
 
 #include <errno.h>
 #include <libvdeplug.h>
@@ -16,6 +17,7 @@ enum { READS_A_TURN = 64 };
 struct vde_net {
 	struct net_port *port;
 	VDECONN *conn;
+	struct coalescer *arrived;
 	unsigned int data_watch, control_watch;
 	bool gone;
 	char *where;
@@ -50,9 +52,8 @@ static bool has_data(struct vde_net *v)
 	return poll(&p, 1, 0) == 1 && p.revents & POLLIN;
 }
 
-static void readable(void *opaque, GIOCondition condition)
+static void read_frames(struct vde_net *v)
 {
-	struct vde_net *v = opaque;
 	uint8_t frame[VDE_ETHBUFSIZE + 64];
 
 	for (unsigned int i = 0; i < READS_A_TURN && has_data(v); i++) {
@@ -62,12 +63,20 @@ static void readable(void *opaque, GIOCondition condition)
 		}
 		ssize_t n = vde_recv(v->conn, frame, sizeof(frame), MSG_DONTWAIT);
 		if (n > 1) /* one byte is a plug's way of saying nothing */
-			net_send(v->port, frame, (size_t)n);
+			coalescer_send(v->arrived, frame, (size_t)n);
 		else if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 			switch_gone(v);
 			return;
 		}
 	}
+}
+
+static void readable(void *opaque, GIOCondition condition)
+{
+	struct vde_net *v = opaque;
+
+	read_frames(v);
+	coalescer_flush(v->arrived);
 }
 
 static void control(void *opaque, GIOCondition condition)
@@ -101,6 +110,7 @@ static void vde_destroy(void *opaque)
 	watch_data(v, false);
 	loop_unwatch(v->control_watch);
 	vde_close(v->conn);
+	coalescer_free(v->arrived);
 	g_free(v->where);
 	g_free(v);
 }
@@ -143,6 +153,7 @@ struct error *net_vde_create(struct optstr *o, const char *name, struct net_port
 	v->conn = conn;
 	v->where = g_strdup(sock ? sock : "(default)");
 	v->port = net_port_new(&vde_ops, v, name);
+	v->arrived = coalescer_new(v->port);
 	net_port_describe(v->port, "sock=%s,fd=%d", v->where, vde_datafd(conn));
 	watch_data(v, true);
 	if (vde_ctlfd(conn) >= 0 && vde_ctlfd(conn) != vde_datafd(conn))

@@ -2,7 +2,7 @@
 #include "rig.h"
 
 #include "base/bytes.h"
-#include "hw/net/offload.h"
+#include "net/offload.h"
 
 #include <string.h>
 

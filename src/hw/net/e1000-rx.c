@@ -3,7 +3,7 @@
 #include "hw/net/e1000.h"
 
 #include "base/bytes.h"
-#include "hw/net/offload.h"
+#include "net/offload.h"
 
 static uint32_t buffer_size(const struct e1000 *s)
 {

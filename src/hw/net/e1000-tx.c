@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
-#include "hw/net/offload.h"
+#include "net/offload.h"
 
 /* What one run of the transmitter may do before others get their turn. */
 enum { RUN_DESCRIPTORS = 1024, RUN_BYTES = 4 << 20 };
@@ -38,11 +38,8 @@ static void insert_checksum(uint8_t *frame, size_t len, size_t start, size_t end
 	store_be16(frame + place, inet_finish(inet_sum(frame + start, stop - start, 0)));
 }
 
-static void put_on_wire(void *opaque, const uint8_t *frame, size_t len)
+static void count_sent(struct e1000 *s, const uint8_t *frame, size_t len)
 {
-	struct e1000 *s = opaque;
-	uint8_t tagged[E1000_FRAME_MAX + 4];
-
 	e1000_count(s, TPT);
 	e1000_count(s, GPTC);
 	e1000_count_octets(s, TOTL, len + 4);
@@ -51,7 +48,20 @@ static void put_on_wire(void *opaque, const uint8_t *frame, size_t len)
 		e1000_count(s, BPTC);
 	else if (ether_is_multicast(frame))
 		e1000_count(s, MPTC);
-	if (s->tx_command & TXD_VLE && E1000_REG(s, CTRL) & CTRL_VME && len >= 12) {
+}
+
+static bool adds_tag(const struct e1000 *s)
+{
+	return s->tx_command & TXD_VLE && E1000_REG(s, CTRL) & CTRL_VME;
+}
+
+static void put_on_wire(void *opaque, const uint8_t *frame, size_t len)
+{
+	struct e1000 *s = opaque;
+	uint8_t tagged[E1000_FRAME_MAX + 4];
+
+	count_sent(s, frame, len);
+	if (adds_tag(s) && len >= 12) {
 		memcpy(tagged, frame, 12);
 		store_be16(tagged + 12, (uint16_t)E1000_REG(s, VET));
 		store_be16(tagged + 14, s->tx_special);
@@ -65,6 +75,18 @@ static void put_on_wire(void *opaque, const uint8_t *frame, size_t len)
 		net_send(s->nic.port, frame, len);
 }
 
+/* What the other end of the wire takes whole is not cut; the counters then know of one frame. */
+static void send_segments(struct e1000 *s, size_t len, size_t mss)
+{
+	if (net_takes_large(s->nic.port) && !adds_tag(s) && !(E1000_REG(s, RCTL) & RCTL_LBM)) {
+		count_sent(s, s->tx_frame, len);
+		net_send_large(s->nic.port, s->tx_frame, len, mss);
+	} else {
+		frame_segment(s->tx_frame, len, mss, put_on_wire, s);
+	}
+	e1000_count(s, TSCTC);
+}
+
 static void send_frame(struct e1000 *s)
 {
 	bool segment = s->tx_command & TXD_DEXT && s->tx_command & TXD_TSE;
@@ -74,8 +96,7 @@ static void send_frame(struct e1000 *s)
 	if (len < ETHER_HEADER)
 		return;
 	if (segment && c->mss) {
-		frame_segment(s->tx_frame, len, c->mss, put_on_wire, s);
-		e1000_count(s, TSCTC);
+		send_segments(s, len, c->mss);
 		return;
 	}
 	if (s->tx_popts & POPTS_TXSM)

@@ -144,7 +144,8 @@ static void status_write(struct pcnet *s, uint16_t value)
 	if (value & CSR0_STOP) {
 		stop(s);
 	} else {
-		/* INIT stays set until STOP; drivers that write back what they read do not ask again. */
+		/* INIT stays set until STOP; drivers that write back what they read do not ask
+		 * again. */
 		if (value & CSR0_INIT && !(*csr0 & CSR0_INIT)) {
 			pcnet_load_init_block(s);
 			*csr0 = (*csr0 & (uint16_t)~CSR0_STOP) | CSR0_INIT | CSR0_IDON;

@@ -3,7 +3,7 @@
 #include "hw/net/rtl8139.h"
 
 #include "base/bytes.h"
-#include "hw/net/offload.h"
+#include "net/offload.h"
 
 #include <string.h>
 

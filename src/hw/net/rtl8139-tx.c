@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
-#include "hw/net/offload.h"
+#include "net/offload.h"
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "hw/net/nic.h"
-#include "hw/net/offload.h"
+#include "net/offload.h"
 #include "hw/virtio/virtio.h"
 
 #include <string.h>
@@ -16,6 +16,8 @@ enum {
 	F_CSUM = 1 << 0,
 	F_GUEST_CSUM = 1 << 1,
 	F_MAC = 1 << 5,
+	F_GUEST_TSO4 = 1 << 7,
+	F_GUEST_TSO6 = 1 << 8,
 	F_HOST_TSO4 = 1 << 11,
 	F_HOST_TSO6 = 1 << 12,
 	F_MRG_RXBUF = 1 << 15,
@@ -84,18 +86,13 @@ static size_t header_size(const struct virtio_net *s)
 
 /* --- transmission --- */
 
-static void put_on_wire(void *opaque, const uint8_t *frame, size_t len)
-{
-	net_send(((struct virtio_net *)opaque)->nic.port, frame, len);
-}
-
 static void send_frame(struct virtio_net *s, const uint8_t *header, size_t len)
 {
 	unsigned int gso = header[1] & (uint8_t)~GSO_ECN;
 	size_t start = load_le16(header + 6), place = start + load_le16(header + 8);
 
 	if (gso == GSO_TCPV4 || gso == GSO_TCPV6) {
-		frame_segment(s->frame, len, load_le16(header + 4), put_on_wire, s);
+		net_send_large(s->nic.port, s->frame, len, load_le16(header + 4));
 		return;
 	}
 	if (gso != GSO_NONE) {
@@ -105,7 +102,7 @@ static void send_frame(struct virtio_net *s, const uint8_t *header, size_t len)
 	if (header[0] & HDR_NEEDS_CSUM && start < len && place + 2 <= len)
 		store_be16(s->frame + place,
 			   inet_finish(inet_sum(s->frame + start, len - start, 0)));
-	put_on_wire(s, s->frame, len);
+	net_send(s->nic.port, s->frame, len);
 }
 
 static void transmit_one(struct virtio_net *s, struct virtqueue *q, const struct virtq_element *e)
@@ -191,6 +188,12 @@ static bool accepted(const struct virtio_net *s, const uint8_t *frame, size_t le
 	       in_table(s, frame);
 }
 
+static bool takes_large(void *opaque)
+{
+	const struct virtio *v = opaque;
+	return virtio_running(v) && virtio_has(v, F_GUEST_TSO4) && virtio_has(v, F_GUEST_TSO6);
+}
+
 static void fill_header(const struct virtio_net *s, uint8_t *header, const uint8_t *frame,
 			size_t len)
 {
@@ -237,6 +240,22 @@ static bool store_frame(struct virtio_net *s, const uint8_t *data, size_t len)
 	return true;
 }
 
+/* `data` has room for a header of HDR_SIZE before the frame. */
+static bool store_and_signal(struct virtio_net *s, const uint8_t *data, size_t len)
+{
+	struct virtqueue *q = &s->virtio.queues[QUEUE_RX];
+
+	if (store_frame(s, data, len)) {
+		virtio_signal(&s->virtio, QUEUE_RX);
+		return true;
+	}
+	if (q->broken)
+		virtio_fail(&s->virtio);
+	else
+		virtq_set_notify(q, true);
+	return q->broken;
+}
+
 static bool receive(void *opaque, const uint8_t *frame, size_t len)
 {
 	struct virtio_net *s = opaque;
@@ -247,15 +266,27 @@ static bool receive(void *opaque, const uint8_t *frame, size_t len)
 		return true;
 	fill_header(s, data, frame, len);
 	memcpy(data + header, frame, len);
-	if (!store_frame(s, data, header + len)) {
-		if (s->virtio.queues[QUEUE_RX].broken)
-			virtio_fail(&s->virtio);
-		else
-			virtq_set_notify(&s->virtio.queues[QUEUE_RX], true);
-		return s->virtio.queues[QUEUE_RX].broken;
-	}
-	virtio_signal(&s->virtio, QUEUE_RX);
-	return true;
+	return store_and_signal(s, data, header + len);
+}
+
+static bool receive_large(void *opaque, uint8_t *frame, size_t len, size_t mss)
+{
+	struct virtio_net *s = opaque;
+	uint8_t data[HDR_SIZE + NET_FRAME_MAX];
+	size_t header = header_size(s);
+	struct frame_layout l;
+
+	if (!frame_parse(frame, len, &l) || !l.tcp || !accepted(s, frame, len))
+		return true;
+	memset(data, 0, HDR_SIZE);
+	data[0] = HDR_NEEDS_CSUM;
+	data[1] = l.ipv4 ? GSO_TCPV4 : GSO_TCPV6;
+	store_le16(data + 2, (uint16_t)l.payload);
+	store_le16(data + 4, (uint16_t)mss);
+	store_le16(data + 6, (uint16_t)l.l4);
+	store_le16(data + 8, 16); /* where TCP has its checksum */
+	memcpy(data + header, frame, len);
+	return store_and_signal(s, data, header + len);
 }
 
 static void link_changed(void *opaque, bool up)
@@ -267,6 +298,8 @@ static const struct net_port_ops port_ops = {.kind = "virtio-net-pci",
 					     .nic = true,
 					     .can_receive = can_receive,
 					     .receive = receive,
+					     .takes_large = takes_large,
+					     .receive_large = receive_large,
 					     .link_changed = link_changed};
 
 /* --- control queue --- */
@@ -402,9 +435,9 @@ static void device_reset(struct virtio *v)
 }
 
 static const struct virtio_ops ops = {
-	.features = F_CSUM | F_GUEST_CSUM | F_MAC | F_HOST_TSO4 | F_HOST_TSO6 | F_MRG_RXBUF |
-		    F_STATUS | F_CTRL_VQ | F_CTRL_RX | F_CTRL_VLAN | F_CTRL_RX_EXTRA |
-		    F_CTRL_MAC_ADDR,
+	.features = F_CSUM | F_GUEST_CSUM | F_GUEST_TSO4 | F_GUEST_TSO6 | F_MAC | F_HOST_TSO4 |
+		    F_HOST_TSO6 | F_MRG_RXBUF | F_STATUS | F_CTRL_VQ | F_CTRL_RX | F_CTRL_VLAN |
+		    F_CTRL_RX_EXTRA | F_CTRL_MAC_ADDR,
 	.queues = 3,
 	.config_size = 10,
 	.notify = notify,

@@ -9,6 +9,7 @@
  *	netpeer echo PORT COUNT		answers COUNT datagrams; prints "ECHOED count"
  *	netpeer ask HOST PORT COUNT	sends COUNT datagrams and checks each answer: "ANSWERED count"
  *	netpeer ping HOST COUNT		echo requests; prints "PING min-us median-us count"
+ *	netpeer ping HOST COUNT PORT	the same with datagrams that a server sends back
  *
  * The byte stream is the same for every run: byte i is low bits of a counter mixed with i / 251, so
  * that lost, doubled and exchanged pieces change the CRC-32. Receivers answer the last byte with one
@@ -344,9 +345,11 @@ static uint16_t inet_checksum(const uint8_t *p, size_t n)
 	return (uint16_t)~sum;
 }
 
-static int one_ping(long fd, const struct address *a, uint16_t sequence, uint32_t *us)
+/* An echo request; the server of datagrams sends back the same bytes. Raw sockets give the IP header
+ * too. */
+static int one_ping(long fd, const struct address *a, int raw, uint16_t sequence, uint32_t *us)
 {
-	uint8_t request[64] = {8, 0, 0, 0, 0x52, 0x54};
+	uint8_t request[64] = {raw ? 8 : 0, 0, 0, 0, 0x52, 0x54};
 	uint32_t start;
 
 	request[6] = (uint8_t)(sequence >> 8);
@@ -358,7 +361,7 @@ static int one_ping(long fd, const struct address *a, uint16_t sequence, uint32_
 	check(CALL(NR_SENDTO, fd, request, sizeof(request), 0, a, sizeof(*a)), "send");
 	for (;;) {
 		long n = CALL(NR_READ, fd, block, BLOCK, 0, 0, 0);
-		const uint8_t *reply = block + (block[0] & 15) * 4;
+		const uint8_t *reply = raw ? block + (block[0] & 15) * 4 : block;
 		if (n < 28)
 			return 0;
 		if (reply[0] == 0 && reply[4] == 0x52 && reply[6] == request[6] &&
@@ -369,15 +372,15 @@ static int one_ping(long fd, const struct address *a, uint16_t sequence, uint32_
 	return 1;
 }
 
-static void ping(const char *host, const char *count)
+static void ping(const char *host, const char *count, const char *port)
 {
-	struct address a = address(host, 0);
-	long fd = open_socket(RAW, ICMP);
+	struct address a = address(host, port ? number(port) : 0);
+	long fd = port ? open_socket(DATAGRAM, 0) : open_socket(RAW, ICMP);
 	uint32_t times[1024], n = 0, us;
 
 	set_timeout(fd, 2);
 	for (uint32_t i = 0; i < number(count) && i < 1024; i++) {
-		if (!one_ping(fd, &a, (uint16_t)i, &us))
+		if (!one_ping(fd, &a, !port, (uint16_t)i, &us))
 			continue;
 		uint32_t at = n++;
 		for (; at && times[at - 1] > us; at--)
@@ -419,8 +422,8 @@ void begin(const long *stack)
 		echo(argv[2], argv[3]);
 	else if (argc == 5 && is(argv[1], "ask"))
 		ask(argv[2], argv[3], argv[4]);
-	else if (argc == 4 && is(argv[1], "ping"))
-		ping(argv[2], argv[3]);
+	else if ((argc == 4 || argc == 5) && is(argv[1], "ping"))
+		ping(argv[2], argv[3], argv[4]);
 	else
 		check(-22, "netpeer: see the head of netpeer.c");
 	leave(0);

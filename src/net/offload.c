@@ -1,5 +1,5 @@
 /* Sources: RFC 791, 793, 768, 1071 (checksum), 8200. */
-#include "hw/net/offload.h"
+#include "net/offload.h"
 
 #include "base/bytes.h"
 
@@ -178,6 +178,22 @@ static void finish_segment(uint8_t *out, struct frame_layout *l, size_t payload,
 		store_be16(ip + 4, (uint16_t)l->l4_len);
 	}
 	frame_l4_checksum(out, l);
+}
+
+bool frame_large_prepare(uint8_t *frame, size_t len, struct frame_layout *l)
+{
+	if (!frame_parse(frame, len, l) || !l->tcp || len - l->l3 > SEGMENT_MAX)
+		return false;
+	l->l4_len = len - l->l4;
+	if (l->ipv4) {
+		store_be16(frame + l->l3 + 2, (uint16_t)(len - l->l3));
+		frame_ip_checksum(frame, l);
+	} else {
+		store_be16(frame + l->l3 + 4, (uint16_t)(len - l->l3 - 40));
+	}
+	store_be16(frame + l->l4 + 16,
+		   (uint16_t)~inet_finish(frame_pseudo_sum(frame, l, l->l4_len)));
+	return true;
 }
 
 void frame_segment(uint8_t *frame, size_t len, size_t mss,

@@ -2,8 +2,8 @@
  * What cards do to frames for their drivers: checksums, cutting large TCP segments, checking what
  * came in. Frames are Ethernet without FCS; every length inside of them is checked here.
  */
-#ifndef HW_NET_OFFLOAD_H
-#define HW_NET_OFFLOAD_H
+#ifndef NET_OFFLOAD_H
+#define NET_OFFLOAD_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +32,12 @@ void frame_l4_checksum(uint8_t *frame, const struct frame_layout *layout);
 /* Whether they are right; a UDP checksum of zero is. */
 bool frame_ip_valid(const uint8_t *frame, const struct frame_layout *layout);
 bool frame_l4_valid(const uint8_t *frame, const struct frame_layout *layout);
+
+/*
+ * Makes a large TCP frame whole for those who take it uncut: IP length and checksum, and in the TCP
+ * checksum the sum of the pseudo header. False where it is no TCP, or too large for an IP datagram.
+ */
+bool frame_large_prepare(uint8_t *frame, size_t len, struct frame_layout *layout);
 
 /*
  * Cuts a frame whose TCP payload is too large into frames of at most `mss` bytes of payload, with
