@@ -2,6 +2,7 @@
 
 #include <glib.h>
 #include <string.h>
+#include <zlib.h>
 
 static const struct {
 	const char *model, *class;
@@ -92,14 +93,7 @@ struct error *nic_init(struct device *dev, struct nic *nic, const struct net_por
 
 uint32_t ether_crc(const uint8_t *data, size_t len)
 {
-	uint32_t crc = 0xffffffff;
-
-	for (size_t i = 0; i < len; i++) {
-		crc ^= data[i];
-		for (unsigned int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-	}
-	return ~crc;
+	return (uint32_t)crc32(0, data, (unsigned int)len);
 }
 
 unsigned int ether_hash_be(const uint8_t mac[6])
