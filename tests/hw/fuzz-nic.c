@@ -51,7 +51,7 @@ static void write_memory(struct input *in)
 		store_le32(rig_ram(&rig, at), take_value(in));
 }
 
-static void frame(struct input *in)
+static void frame(struct input *in, bool large)
 {
 	static uint8_t buf[4096];
 	size_t len = take(in, 2) & 0xfff, given = MIN(len, in->size);
@@ -60,7 +60,9 @@ static void frame(struct input *in)
 	memcpy(buf, in->data, given);
 	in->data += given;
 	in->size -= given;
-	if (len)
+	if (len && large)
+		net_send_large(rig.wire, buf, len, take(in, 2));
+	else if (len)
 		rig_send(&rig, buf, len);
 }
 
@@ -81,7 +83,7 @@ static void step(struct input *in)
 		break;
 	case 3: rig_read(&rig, RIG_BAR_MEM + take(in, 2), size); break;
 	case 4: write_memory(in); break;
-	case 5: frame(in); break;
+	case 5: frame(in, op & 0x80); break;
 	case 6:
 		clock_run_timers(CLOCK_VIRTUAL);
 		net_set_link(rig.wire, !(op & 0x80));

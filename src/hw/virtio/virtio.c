@@ -440,7 +440,7 @@ static bool window_place(const struct virtio *v, unsigned int offset, uint32_t *
 
 	*place = load_le32(cap + WINDOW_OFFSET);
 	*length = load_le32(cap + WINDOW_LENGTH);
-	return offset == v->window + WINDOW_DATA && cap[WINDOW_BAR] == MODERN_BAR &&
+	return offset == v->window + (unsigned int)WINDOW_DATA && cap[WINDOW_BAR] == MODERN_BAR &&
 	       (*length == 1 || *length == 2 || *length == 4) && *place % *length == 0 &&
 	       *place < MODERN_SIZE;
 }
