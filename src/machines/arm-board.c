@@ -1,6 +1,9 @@
 #include "machines/arm-board.h"
 
+#include "hw/net/nic.h"
 #include "vm/arm-cpu.h"
+
+#include <string.h>
 
 static void irq_line(void *opaque, int n, int level)
 {
@@ -85,4 +88,72 @@ struct error *arm_place_uart(struct arm_board *b, unsigned int index, uint32_t a
 	if (index < MAX_SERIALS)
 		device_set_ptr(dev, "chardev", b->m->serial[index]);
 	return arm_place(b, dev, addr, irq);
+}
+
+struct error *arm_place_master(struct arm_board *b, struct device *dev, uint32_t addr,
+			       struct irq *irq)
+{
+	device_set_ptr(dev, "memory", &b->m->memory);
+	return arm_place(b, dev, addr, irq);
+}
+
+/* --- cards --- */
+
+/* The first slot is there without -sd too: the monitor can put a card in. */
+static struct drive *card_drive(unsigned int unit)
+{
+	struct drive *drive = drive_get("sd", 0, unit);
+
+	return drive || unit ? drive : drive_new("sd", 0, 0, g_strdup("sd0"));
+}
+
+struct error *arm_place_mmci(struct arm_board *b, unsigned int unit, uint32_t addr,
+			     struct irq *irq0, struct irq *irq1, struct pl181 **mmci)
+{
+	struct device *dev = device_new_named("pl181");
+
+	device_set_ptr(dev, "drive", card_drive(unit));
+	mmio_connect(dev, 1, irq1);
+	if (mmci)
+		*mmci = (struct pl181 *)dev;
+	return arm_place(b, dev, addr, irq0);
+}
+
+/* --- network --- */
+
+static struct nic_config *onboard_nic(struct machine *m)
+{
+	for (unsigned int i = 0; m->nics && i < m->nics->len; i++) {
+		struct nic_config *config = g_ptr_array_index(m->nics, i);
+		if (!config->used && (!config->model || strcmp(config->model, "smc91c111") == 0))
+			return config;
+	}
+	return NULL;
+}
+
+struct error *arm_place_smc91c111(struct arm_board *b, uint32_t addr, struct irq *irq)
+{
+	struct nic_config *config = onboard_nic(b->m);
+	struct device *dev = device_new_named("smc91c111");
+
+	if (config)
+		nic_attach(dev, config);
+	return arm_place(b, dev, addr, irq);
+}
+
+struct error *arm_plug_nics(struct arm_board *b, struct pci_bus *bus)
+{
+	struct machine *m = b->m;
+	struct error *err = NULL;
+
+	for (unsigned int i = 0; m->nics && i < m->nics->len && !err; i++) {
+		struct nic_config *config = g_ptr_array_index(m->nics, i);
+		struct device *dev;
+		if (config->used)
+			continue;
+		err = nic_new(config, "rtl8139", "PCI", &dev);
+		if (!err)
+			err = pci_plug(bus, dev);
+	}
+	return err;
 }

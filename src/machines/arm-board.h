@@ -15,6 +15,8 @@
 #define MACHINES_ARM_BOARD_H
 
 #include "hw/misc/mmio.h"
+#include "hw/pci/pci.h"
+#include "hw/sd/pl181.h"
 #include "machines/arm-boot.h"
 #include "vm/machine.h"
 
@@ -52,5 +54,16 @@ struct error *arm_place_rows(struct arm_board *b, const struct arm_row *rows, un
 /* A PL011 with the index-th -serial. */
 struct error *arm_place_uart(struct arm_board *b, unsigned int index, uint32_t addr,
 			     struct irq *irq) NODISCARD;
+
+/* A memory-mapped device that masters the bus: its property "memory" is the system's. */
+struct error *arm_place_master(struct arm_board *b, struct device *dev, uint32_t addr,
+			       struct irq *irq) NODISCARD;
+/* A PL181 with the unit-th -sd; *mmci may be NULL. */
+struct error *arm_place_mmci(struct arm_board *b, unsigned int unit, uint32_t addr,
+			     struct irq *irq0, struct irq *irq1, struct pl181 **mmci) NODISCARD;
+/* The SMC91C111 of the board: the first -net nic that asks for it or for none in particular. */
+struct error *arm_place_smc91c111(struct arm_board *b, uint32_t addr, struct irq *irq) NODISCARD;
+/* All other -net nic go to `bus`. */
+struct error *arm_plug_nics(struct arm_board *b, struct pci_bus *bus) NODISCARD;
 
 #endif

@@ -2,9 +2,11 @@
  * ARM Versatile: the Platform Baseboard for the ARM926EJ-S (PB) and the Application Baseboard (AB).
  * Sources: ARM DUI 0225D, DUI 0276A.
  */
+#include "hw/display/pl110.h"
 #include "hw/intc/pl190.h"
 #include "hw/intc/versatile-sic.h"
 #include "hw/misc/arm-sysctl.h"
+#include "hw/pci/versatile-pci.h"
 #include "machines/arm-board.h"
 #include "vm/arm-cpu.h"
 
@@ -16,6 +18,16 @@
 static const struct arm_row vic_rows[] = {
 	{"sp804", 0x101e2000, {4, -1}},
 	{"sp804", 0x101e3000, {5, -1}},
+	{"pl061", 0x101e4000, {6, -1}},
+	{"pl061", 0x101e5000, {7, -1}},
+	{"pl061", 0x101e6000, {8, -1}},
+	{"pl061", 0x101e7000, {9, -1}},
+	{"pl031", 0x101e8000, {10, -1}},
+};
+
+static const struct arm_row sic_rows[] = {
+	{"pl050-keyboard", 0x10006000, {3, -1}},
+	{"pl050-mouse", 0x10007000, {4, -1}},
 };
 
 static const struct {
@@ -58,14 +70,62 @@ static struct error *create_uarts(struct versatile *v)
 	return err;
 }
 
+/* The board's registers, and the LCD whose colours they select. */
+static struct error *create_system(struct versatile *v)
+{
+	struct arm_board *b = v->board;
+	struct device *sysctl = device_new_named("arm-sysctl");
+	struct device *lcd = device_new_named("pl110-versatile");
+	struct error *err;
+
+	device_set_ptr(lcd, "memory", &b->m->memory);
+	err = arm_place(b, lcd, 0x10120000, &v->vic->inputs[16]);
+	if (!err)
+		err = arm_place(b, sysctl, 0x10000000, &((struct pl110 *)lcd)->mux);
+	return err;
+}
+
+static struct error *create_cards(struct versatile *v)
+{
+	struct irq *in = v->sic->inputs;
+	struct error *err = arm_place_mmci(v->board, 0, 0x10005000, &in[22], &in[1], NULL);
+
+	return err ? err : arm_place_mmci(v->board, 1, 0x1000b000, &in[23], &in[2], NULL);
+}
+
+static struct error *create_pci(struct versatile *v)
+{
+	struct arm_board *b = v->board;
+	struct device *dev = device_new_named("versatile_pci");
+	struct versatile_pci *pci = (struct versatile_pci *)dev;
+	struct error *err;
+
+	device_set_ptr(dev, "parent", &b->m->memory_root);
+	for (unsigned int n = 0; n < 4; n++)
+		mmio_connect(dev, n, &v->sic->inputs[27 + n]);
+	err = arm_place_master(b, dev, 0x10001000, &v->sic->inputs[27]);
+	if (err)
+		return err;
+	b->m->pci = (struct bus *)&pci->bus;
+	return arm_plug_nics(b, &pci->bus);
+}
+
 static struct error *create_devices(struct versatile *v)
 {
 	struct arm_board *b = v->board;
 	struct error *err = create_interrupts(v);
 
-	err = err ? err : arm_place_named(b, "arm-sysctl", 0x10000000, NULL);
+	err = err ? err : create_system(v);
 	err = err ? err : arm_place_rows(b, vic_rows, G_N_ELEMENTS(vic_rows), v->vic->inputs);
+	err = err ? err
+		  : arm_place_rows(b, sic_rows, G_N_ELEMENTS(sic_rows), v->sic->inputs);
 	err = err ? err : create_uarts(v);
+	err = err ? err
+		  : arm_place_master(b, device_new_named("pl080"), 0x10130000,
+				     &v->vic->inputs[17]);
+	err = err ? err : create_cards(v);
+	err = err ? err : arm_place_smc91c111(b, 0x10010000, &v->vic->inputs[25]);
+	err = err ? err : create_pci(v);
 	return err;
 }
 

@@ -393,7 +393,7 @@ void pci_bus_init(struct pci_bus *bus, const char *name, struct region *memory, 
 
 static int free_slot(const struct pci_bus *bus)
 {
-	for (int slot = 0; slot < 32; slot++) {
+	for (int slot = (int)bus->first_slot; slot < 32; slot++) {
 		if (!bus->devices[PCI_DEVFN(slot, 0)])
 			return PCI_DEVFN(slot, 0);
 	}

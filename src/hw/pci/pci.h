@@ -101,6 +101,7 @@ struct pci_bus {
 	void (*set_irq)(void *opaque, struct pci_device *dev, int pin, int level);
 	void *opaque;
 	int irq_counts[4];
+	unsigned int first_slot; /* the lowest that a device without address gets */
 };
 
 void pci_bus_init(struct pci_bus *bus, const char *name, struct region *memory, struct region *io,
