@@ -16,18 +16,17 @@
 #define VIC_SIC 31
 
 static const struct arm_row vic_rows[] = {
-	{"sp804", 0x101e2000, {4, -1}},
-	{"sp804", 0x101e3000, {5, -1}},
-	{"pl061", 0x101e4000, {6, -1}},
-	{"pl061", 0x101e5000, {7, -1}},
-	{"pl061", 0x101e6000, {8, -1}},
-	{"pl061", 0x101e7000, {9, -1}},
-	{"pl031", 0x101e8000, {10, -1}},
+	{"sp804", 0x101e2000, {4, -1}},	 {"sp804", 0x101e3000, {5, -1}},
+	{"pl061", 0x101e4000, {6, -1}},	 {"pl061", 0x101e5000, {7, -1}},
+	{"pl061", 0x101e6000, {8, -1}},	 {"pl061", 0x101e7000, {9, -1}},
+	{"pl031", 0x101e8000, {10, -1}}, {"sp810", 0x101e0000, {-1, -1}},
+	{"sp805", 0x101e1000, {0, -1}},	 {"pl022", 0x101f4000, {11, -1}},
 };
 
 static const struct arm_row sic_rows[] = {
 	{"pl050-keyboard", 0x10006000, {3, -1}},
 	{"pl050-mouse", 0x10007000, {4, -1}},
+	{"versatile-i2c", 0x10002000, {-1, -1}},
 };
 
 static const struct {
@@ -117,12 +116,10 @@ static struct error *create_devices(struct versatile *v)
 
 	err = err ? err : create_system(v);
 	err = err ? err : arm_place_rows(b, vic_rows, G_N_ELEMENTS(vic_rows), v->vic->inputs);
-	err = err ? err
-		  : arm_place_rows(b, sic_rows, G_N_ELEMENTS(sic_rows), v->sic->inputs);
+	err = err ? err : arm_place_rows(b, sic_rows, G_N_ELEMENTS(sic_rows), v->sic->inputs);
 	err = err ? err : create_uarts(v);
 	err = err ? err
-		  : arm_place_master(b, device_new_named("pl080"), 0x10130000,
-				     &v->vic->inputs[17]);
+		  : arm_place_master(b, device_new_named("pl080"), 0x10130000, &v->vic->inputs[17]);
 	err = err ? err : create_cards(v);
 	err = err ? err : arm_place_smc91c111(b, 0x10010000, &v->vic->inputs[25]);
 	err = err ? err : create_pci(v);

@@ -18,8 +18,8 @@ enum {
 	LCDTiming3 = 0x0c,
 	LCDUPBASE = 0x10,
 	LCDLPBASE = 0x14,
-	LCDIMSC = 0x18,	   /* Versatile: LCDControl */
-	LCDControl = 0x1c, /* Versatile: LCDIMSC */
+	LCDIMSC = 0x18,	   /* Versatile, PL111: LCDControl */
+	LCDControl = 0x1c, /* Versatile, PL111: LCDIMSC */
 	LCDRIS = 0x20,	   /* PL110: writing clears */
 	LCDMIS = 0x24,
 	LCDICR = 0x28,	  /* PL110: LCDUPCURR */
@@ -417,7 +417,7 @@ static const struct field state[] = {
 
 static const struct variant plain = {0x00041110, false, false};
 static const struct variant versatile = {0x00041110, true, false};
-static const struct variant pl111 = {0x00241111, false, true};
+static const struct variant pl111 = {0x00241111, true, true};
 
 #define LCD(ident, name_, help_, variant_)                                             \
 	DEVICE_CLASS(ident, .name = (name_), .help = (help_), .bus = "System",         \

@@ -66,9 +66,11 @@ static void update(struct pl190 *v)
 static void input_set(void *opaque, int n, int level)
 {
 	struct pl190 *v = opaque;
+	uint32_t old = v->level;
 
 	v->level = (v->level & ~(UINT32_C(1) << n)) | (uint32_t)(level != 0) << n;
-	update(v);
+	if (v->level != old)
+		update(v);
 }
 
 /* Tells where the handler is; what is not above it must wait until the end is written. */

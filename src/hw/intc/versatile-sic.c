@@ -23,17 +23,22 @@ enum {
 
 static void update(struct versatile_sic *s)
 {
-	irq_set(s->mmio.irqs[0], (s->level & s->enable & ~s->pic_enable) != 0);
-	for (unsigned int n = 21; n <= 30; n++)
-		irq_set(s->direct[n], s->level >> n & s->pic_enable >> n & 1);
+	irq_set(s->mmio.irqs[0], (s->level & s->enable) != 0);
+	for (unsigned int n = 21; n <= 30; n++) {
+		int level = (int)(s->level >> n & s->pic_enable >> n & 1);
+		if (s->direct[n] && s->direct[n]->level != level)
+			irq_set(s->direct[n], level);
+	}
 }
 
 static void input_set(void *opaque, int n, int level)
 {
 	struct versatile_sic *s = opaque;
+	uint32_t old = s->level;
 
 	s->level = (s->level & ~(UINT32_C(1) << n)) | (uint32_t)(level != 0) << n;
-	update(s);
+	if (s->level != old)
+		update(s);
 }
 
 static uint64_t sic_read(void *opaque, uint64_t offset, unsigned int size)

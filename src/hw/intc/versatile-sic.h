@@ -5,7 +5,7 @@
 #include "hw/misc/mmio.h"
 
 struct versatile_sic {
-	struct mmio mmio; /* output 0: all inputs that are not passed on */
+	struct mmio mmio; /* output 0: all enabled inputs */
 	struct irq inputs[32];
 	struct irq *direct[32]; /* where inputs 21 to 30 are passed on to; NULL: nowhere */
 	uint32_t level, enable, pic_enable;

@@ -161,6 +161,19 @@ static bool pump_out(struct pl181 *m)
 	return moved;
 }
 
+/* All has passed. Towards the guest the path stays active until the FIFO is empty. */
+static void data_end(struct pl181 *m)
+{
+	if (!m->ended)
+		m->flags |= DataEnd | DataBlockEnd;
+	m->ended = true;
+	timer_cancel(&m->timeout);
+	if (!from_card(m)) /* padding of the last word */
+		m->fifo_count = 0;
+	if (!m->fifo_count)
+		m->datactrl &= ~(uint32_t)DATA_ENABLE;
+}
+
 /* Moves what can be moved between the card and the FIFO. */
 static void pump(void *opaque)
 {
@@ -173,13 +186,8 @@ static void pump(void *opaque)
 	if (from_card(m) ? pump_in(m) : pump_out(m))
 		timeout_start(m);
 	/* a card that still programs the last block makes the host wait */
-	if (!m->datacnt && (from_card(m) || !sd_busy(m->card))) {
-		m->flags |= DataEnd | DataBlockEnd;
-		m->datactrl &= ~(uint32_t)DATA_ENABLE;
-		timer_cancel(&m->timeout);
-		if (!from_card(m)) /* padding of the last word */
-			m->fifo_count = 0;
-	}
+	if (!m->datacnt && (from_card(m) || !sd_busy(m->card)))
+		data_end(m);
 	update_irq(m);
 }
 
@@ -215,6 +223,7 @@ static void datactrl_write(struct pl181 *m, uint32_t value)
 	}
 	m->datacnt = m->datalength;
 	m->fifo_count = 0;
+	m->ended = false;
 	timeout_start(m);
 	pump(m);
 }
@@ -273,8 +282,8 @@ static uint64_t pl181_read(void *opaque, uint64_t offset, unsigned int size)
 	case MCIMask0: return m->mask[0];
 	case MCIMask1: return m->mask[1];
 	case MCISelect: return m->select;
-	/* words that are still to be read or written, those in the FIFO included */
-	case MCIFifoCnt: return (m->datacnt + (from_card(m) ? m->fifo_count : 0) + 3) / 4;
+	/* words that have still to pass between the FIFO and the card */
+	case MCIFifoCnt: return (m->datacnt + 3) / 4;
 	}
 	if (primecell_id_read(ID, offset, &id))
 		return id;
@@ -339,6 +348,7 @@ static void pl181_reset(struct device *dev)
 	for (unsigned int n = 0; n < 4; n++)
 		m->response[n] = 0;
 	m->fifo_head = m->fifo_count = 0;
+	m->ended = false;
 }
 
 static void pl181_settle(struct device *dev)
@@ -361,15 +371,25 @@ static const struct prop props[] = {
 };
 
 static const struct field state[] = {
-	F_U32(struct pl181, power),	F_U32(struct pl181, clock),
-	F_U32(struct pl181, argument),	F_U32(struct pl181, command),
-	F_U32(struct pl181, respcmd),	F_ARRAY(struct pl181, response),
-	F_U32(struct pl181, datatimer), F_U32(struct pl181, datalength),
-	F_U32(struct pl181, datactrl),	F_U32(struct pl181, datacnt),
-	F_U32(struct pl181, flags),	F_ARRAY(struct pl181, mask),
-	F_U32(struct pl181, select),	F_BYTES(struct pl181, fifo),
-	F_U8(struct pl181, fifo_head),	F_U8(struct pl181, fifo_count),
-	F_TIMER(struct pl181, timeout), FIELD_END,
+	F_U32(struct pl181, power),
+	F_U32(struct pl181, clock),
+	F_U32(struct pl181, argument),
+	F_U32(struct pl181, command),
+	F_U32(struct pl181, respcmd),
+	F_ARRAY(struct pl181, response),
+	F_U32(struct pl181, datatimer),
+	F_U32(struct pl181, datalength),
+	F_U32(struct pl181, datactrl),
+	F_U32(struct pl181, datacnt),
+	F_U32(struct pl181, flags),
+	F_ARRAY(struct pl181, mask),
+	F_U32(struct pl181, select),
+	F_BYTES(struct pl181, fifo),
+	F_U8(struct pl181, fifo_head),
+	F_U8(struct pl181, fifo_count),
+	F_BOOL(struct pl181, ended),
+	F_TIMER(struct pl181, timeout),
+	FIELD_END,
 };
 
 DEVICE_CLASS(pl181, .name = "pl181", .help = "PrimeCell multimedia card interface", .bus = "System",

@@ -14,6 +14,7 @@ struct pl181 {
 	uint32_t power, clock, argument, command, respcmd, response[4];
 	uint32_t datatimer, datalength, datactrl, datacnt, flags, mask[2], select;
 	uint8_t fifo[PL181_FIFO], fifo_head, fifo_count;
+	bool ended; /* DataEnd was told */
 	struct timer timeout;
 };
 

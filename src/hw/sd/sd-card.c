@@ -162,6 +162,13 @@ static void end_transfer(struct sd_card *c)
 
 static void read_start(struct sd_card *c);
 
+static void read_block(struct sd_card *c)
+{
+	memcpy(c->data, c->fetched + ((c->addr & ~UINT64_C(511)) - c->fetched_at), SD_BLOCK);
+	c->pos = (uint32_t)(c->addr % SD_BLOCK);
+	c->len = c->pos + c->block_len;
+}
+
 static void read_done(void *opaque, int error)
 {
 	struct sd_card *c = opaque;
@@ -178,9 +185,8 @@ static void read_done(void *opaque, int error)
 		c->status |= CARD_ECC_FAILED;
 		end_transfer(c);
 	} else {
-		memcpy(c->data, c->fetched, SD_BLOCK);
-		c->pos = (uint32_t)(c->addr % SD_BLOCK);
-		c->len = c->pos + c->block_len;
+		c->fetched_at = c->addr & ~UINT64_C(511);
+		read_block(c);
 	}
 	notify(c);
 }
@@ -199,7 +205,10 @@ static void read_start(struct sd_card *c)
 	if (c->fetching)
 		return;
 	c->fetching = true;
-	drive_read(c->drive, c->addr & ~UINT64_C(511), c->fetched, SD_BLOCK, read_done, c);
+	c->fetched_at = NO_ADDRESS;
+	c->fetched_len = c->multiple ? (uint32_t)MIN(SD_CHUNK, c->size - (c->addr & ~UINT64_C(511)))
+				     : SD_BLOCK;
+	drive_read(c->drive, c->addr & ~UINT64_C(511), c->fetched, c->fetched_len, read_done, c);
 }
 
 static void write_done(void *opaque, int error)
@@ -209,25 +218,26 @@ static void write_done(void *opaque, int error)
 	c->busy = false;
 	if (error)
 		c->status |= GENERAL_ERROR;
-	c->pos = 0;
-	c->addr += SD_BLOCK;
-	if (error || !c->multiple || c->stopping || (c->block_count && --c->block_count == 0))
+	c->addr += c->chunk_len;
+	c->chunk_len = 0;
+	if (error || c->stopping)
 		end_transfer(c);
 	else
 		c->state = STATE_RECEIVING;
 	notify(c);
 }
 
+/* Writes what has been collected. */
 static void write_start(struct sd_card *c)
 {
-	if (c->addr >= c->size) {
-		c->status |= OUT_OF_RANGE;
+	c->pos = 0;
+	if (!c->chunk_len) {
 		end_transfer(c);
 		return;
 	}
 	c->busy = true;
 	c->state = STATE_PROGRAMMING;
-	drive_write(c->drive, c->addr, c->data, SD_BLOCK, write_done, c);
+	drive_write(c->drive, c->addr, c->chunk, c->chunk_len, write_done, c);
 }
 
 static void erase_done(void *opaque, int error)
@@ -256,7 +266,11 @@ static void block_sent(struct sd_card *c)
 		return;
 	}
 	c->addr += c->block_len;
-	read_start(c);
+	if (c->addr % SD_BLOCK + c->block_len <= SD_BLOCK && c->addr >= c->fetched_at &&
+	    c->addr - c->fetched_at < c->fetched_len)
+		read_block(c);
+	else
+		read_start(c);
 }
 
 size_t sd_read(struct sd_card *c, uint8_t *buf, size_t len)
@@ -285,12 +299,30 @@ static void take_csd(struct sd_card *c)
 	end_transfer(c);
 }
 
+/* Blocks are written together: at the end, or when there is no more room. */
+static void collect_block(struct sd_card *c)
+{
+	bool last = !c->multiple || (c->block_count && --c->block_count == 0);
+
+	if (c->addr + c->chunk_len >= c->size) {
+		c->status |= OUT_OF_RANGE;
+		last = true;
+	} else {
+		memcpy(c->chunk + c->chunk_len, c->data, SD_BLOCK);
+		c->chunk_len += SD_BLOCK;
+	}
+	c->pos = 0;
+	c->stopping = last;
+	if (last || c->chunk_len == SD_CHUNK)
+		write_start(c);
+}
+
 static void block_taken(struct sd_card *c)
 {
 	if (c->transfer == SD_TAKE_REGISTER)
 		take_csd(c);
 	else
-		write_start(c);
+		collect_block(c);
 }
 
 size_t sd_write(struct sd_card *c, const uint8_t *buf, size_t len)
@@ -320,7 +352,7 @@ static void card_reset(struct sd_card *c)
 	c->block_len = SD_BLOCK;
 	c->block_count = 0;
 	c->erase_start = c->erase_end = NO_ADDRESS;
-	c->pos = c->len = 0;
+	c->pos = c->len = c->chunk_len = 0;
 	c->stale = c->fetching;
 }
 
@@ -358,6 +390,7 @@ static enum response read_blocks(struct sd_card *c, uint32_t arg, bool multiple)
 		return R1;
 	}
 	c->multiple = multiple;
+	c->fetched_at = NO_ADDRESS;
 	c->transfer = SD_READ_BLOCKS;
 	c->state = STATE_SENDING;
 	c->addr = addr;
@@ -384,7 +417,7 @@ static enum response write_blocks(struct sd_card *c, uint32_t arg, bool multiple
 		c->transfer = SD_WRITE_BLOCKS;
 		c->state = STATE_RECEIVING;
 		c->addr = addr;
-		c->pos = 0;
+		c->chunk_len = c->pos = 0;
 		c->len = SD_BLOCK;
 	}
 	return R1;
@@ -408,7 +441,10 @@ static enum response stop(struct sd_card *c)
 		end_transfer(c);
 		c->stale = c->fetching;
 		return R1;
-	case STATE_RECEIVING: end_transfer(c); return R1;
+	case STATE_RECEIVING:
+		c->stopping = true;
+		write_start(c);
+		return R1;
 	case STATE_PROGRAMMING: c->stopping = true; return R1;
 	default: return ILLEGAL;
 	}
@@ -727,10 +763,12 @@ static void sd_settle(struct device *dev)
 
 static struct error *sd_post_load(struct device *dev)
 {
-	const struct sd_card *c = (struct sd_card *)dev;
+	struct sd_card *c = (struct sd_card *)dev;
 
+	c->fetched_at = NO_ADDRESS;
 	if (c->state > STATE_DISCONNECT || c->transfer > SD_TAKE_REGISTER || c->pos > c->len ||
-	    c->len > SD_BLOCK || c->block_len > SD_BLOCK || !c->block_len)
+	    c->len > SD_BLOCK || c->block_len > SD_BLOCK || !c->block_len ||
+	    c->chunk_len > SD_CHUNK - SD_BLOCK || c->chunk_len % SD_BLOCK)
 		return error_new("sd-card: impossible state");
 	return NULL;
 }
@@ -758,6 +796,8 @@ static const struct field state_fields[] = {
 	F_U64(struct sd_card, addr),
 	F_U32(struct sd_card, pos),
 	F_U32(struct sd_card, len),
+	F_U32(struct sd_card, chunk_len),
+	F_BYTES(struct sd_card, chunk),
 	F_BYTES(struct sd_card, data),
 	FIELD_END,
 };

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 
 #define SD_BLOCK 512u
+#define SD_CHUNK (32u << 10) /* read ahead, and written together */
 
 enum sd_transfer {
 	SD_IDLE,
@@ -47,7 +48,13 @@ struct sd_card {
 	uint64_t erase_start, erase_end;
 	uint64_t addr;	   /* of the block in `data`, bytes */
 	uint32_t pos, len; /* of `data` */
-	uint8_t data[SD_BLOCK], fetched[SD_BLOCK];
+	uint8_t data[SD_BLOCK];
+	uint32_t chunk_len; /* bytes that wait to be written */
+	uint8_t chunk[SD_CHUNK];
+	/* not saved: what was read, from `fetched_at` of the image */
+	uint64_t fetched_at;
+	uint32_t fetched_len;
+	uint8_t fetched[SD_CHUNK];
 };
 
 /* Makes the card for a drive (NULL: an empty slot). */
