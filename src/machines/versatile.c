@@ -7,6 +7,7 @@
 #include "hw/intc/versatile-sic.h"
 #include "hw/misc/arm-sysctl.h"
 #include "hw/pci/versatile-pci.h"
+#include "hw/scsi/lsi.h"
 #include "machines/arm-board.h"
 #include "vm/arm-cpu.h"
 
@@ -106,7 +107,8 @@ static struct error *create_pci(struct versatile *v)
 	if (err)
 		return err;
 	b->m->pci = (struct bus *)&pci->bus;
-	return arm_plug_nics(b, &pci->bus);
+	err = arm_plug_nics(b, &pci->bus);
+	return err ? err : lsi_create_for_drives(&pci->bus);
 }
 
 static struct error *create_devices(struct versatile *v)

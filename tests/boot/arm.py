@@ -4,6 +4,7 @@
 Rows are those of guests/arm/guests.tsv. Each TEST adds options and words, and a check:
   sd         a file system on an SD card
   dhcp       a lease and two pings through the user network
+  scsi       a file system on a SCSI disk
   rtl8139    a PCI card instead of the board's own
   lcd        the console on the LCD, seen by screendump
   keys       keys and a pointer typed by the monitor reach the guest's drivers
@@ -91,18 +92,27 @@ class Row:
         self.options = shlex.split(options)
         self.expected = expected_lines(self.guests, name)
 
+    def add_disk(self, folder, interface, device):
+        disk = folder / "disk.img"
+        with open(disk, "wb") as image:
+            image.truncate(64 << 20)
+        self.options += ["-drive", f"if={interface},file={disk},format=raw"]
+        self.words += f" blkrw={device}"
+        self.expected += ["GUEST-MKFS 0", f"GUEST-BLKRW {BLKRW}  -"]
+
     def add_tests(self, folder):
         if "sd" in self.tests:
-            disk = folder / "sd.img"
-            with open(disk, "wb") as image:
-                image.truncate(64 << 20)
-            self.options += ["-drive", f"if=sd,file={disk},format=raw"]
-            self.words += " blkrw=mmcblk0"
-            self.expected += ["GUEST-MKFS 0", f"GUEST-BLKRW {BLKRW}  -"]
+            self.add_disk(folder, "sd", "mmcblk0")
+        if "scsi" in self.tests:
+            self.add_disk(folder, "scsi", "sda")
         if "dhcp" in self.tests:
             self.words += " dhcp"
         if "rtl8139" in self.tests:
             self.options += ["-net", "nic,model=rtl8139", "-net", "user"]
+            # the card is plugged before the SCSI adapter
+            self.expected = [line.replace("PCI 0000:00:0c.0 0x1000", "PCI 0000:00:0d.0 0x1000")
+                             for line in self.expected]
+            self.expected.append("GUEST-PCI 0000:00:0c.0 0x10ec 0x8139 0x020000")
         if "lcd" in self.tests:
             self.words = "console=tty0 " + self.words + " shell"
             self.expected.remove("GUEST-DONE")
