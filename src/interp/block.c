@@ -6,6 +6,8 @@
  * a limit, the whole cache is emptied at a quiesce point.
  */
 #include "interp/block.h"
+#include "interp/debug.h"
+#include "vm/debug.h"
 
 #include "base/clock.h"
 #include "base/loop.h"
@@ -458,6 +460,7 @@ static void builder_start(struct vcpu *v, struct block_builder *b, const struct 
 	b->max_insns = v->insn_limit ? v->insn_limit : BLOCK_MAX_INSNS;
 	if (exec_options.singlestep || !at->ram[0])
 		b->max_insns = 1;
+	b->end_pc = vcpu_debug_block_end(v);
 	b->code = at->code[0];
 	b->avail = at->avail[0];
 	b->next = at->code[1];
@@ -500,6 +503,8 @@ static struct block *block_build(struct vcpu *v, const struct code_place *at)
 	v->stats.blocks_built++;
 	v->stats.insns_built += b->insns;
 	v->stats.ops_built += b->op_count;
+	if (UNLIKELY(v->debugging) && !v->insn_limit && debug_breaks_at(b->base + b->pc))
+		b->ops[0].fn = op_debug_break;
 	bool keep = code_keepable(v, b, at);
 	struct block *block = block_store(v, b, keep);
 	if (keep)

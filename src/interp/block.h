@@ -43,6 +43,7 @@ struct block_builder {
 	uint64_t pc, base;
 	uint32_t mode;
 	unsigned int max_insns;
+	uint64_t end_pc; /* the block ends before the instruction there, if it gets so far */
 	/* Guest bytes: `avail` from the pc to the end of its page, then `next_avail` of the next
 	 * page, which only a block's first instruction may reach into. Use builder_byte(). */
 	const uint8_t *code, *next;

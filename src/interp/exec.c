@@ -7,6 +7,7 @@
  */
 #include "base/clock.h"
 #include "interp/block.h"
+#include "interp/debug.h"
 #include "interp/trace.h"
 
 #include <string.h>
@@ -153,9 +154,11 @@ UNSANITIZED HANDLER void op_jump_and_link(struct vcpu *v, const struct op *op, i
 
 /* --- the loop --- */
 
-/* Runs one block and what it chains to. */
-static void run_from_pc(struct vcpu *v)
+/* Runs one block of at most `limit` instructions (0: as events() left it) and what it chains to. */
+static void run_from_pc(struct vcpu *v, unsigned int limit)
 {
+	if (UNLIKELY(limit))
+		v->insn_limit = limit;
 	struct block *b = block_lookup(v);
 
 	if (UNLIKELY(b->insns > v->budget)) {
@@ -177,13 +180,22 @@ static void run_until_request(struct vcpu *v)
 	if (why == 1) {
 		v->stats.exceptions++;
 		v->isa->exception(v);
+		if (UNLIKELY(v->debugging || v->cpu.debug_step))
+			vcpu_debug_after_block(v);
 	}
 	while (!__atomic_load_n(&v->cpu.exit_request, __ATOMIC_ACQUIRE) && v->budget > 0) {
-		if (__atomic_load_n(&v->events, __ATOMIC_ACQUIRE))
+		unsigned int limit = 0;
+		bool debugged = v->debugging || v->cpu.debug_step;
+		/* A step is one of the program's own: interrupts wait for the next cont. */
+		if (__atomic_load_n(&v->events, __ATOMIC_ACQUIRE) && !v->cpu.debug_step)
 			v->isa->events(v);
 		if (v->cpu.halted)
 			break;
-		run_from_pc(v);
+		if (UNLIKELY(debugged) && !vcpu_debug_before_block(v, &limit))
+			break;
+		run_from_pc(v, limit);
+		if (UNLIKELY(debugged) && limit)
+			vcpu_debug_after_block(v);
 	}
 }
 

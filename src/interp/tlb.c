@@ -15,6 +15,8 @@
 #include "base/bytes.h"
 #include "base/loop.h"
 #include "interp/block.h"
+#include "interp/debug.h"
+#include "vm/debug.h"
 
 #include <string.h>
 
@@ -261,6 +263,8 @@ void vcpu_tlb_set(struct vcpu *v, unsigned int mode, uint64_t va, uint64_t phys,
 		t->large_last = MAX(t->large_last, start + (page_size - 1));
 	}
 	t->used++;
+	if (UNLIKELY(v->debugging) && debug_watch_find(va, GUEST_PAGE_SIZE, true, true))
+		prot |= PROT_WATCH;
 	detail_fill(v, d, phys);
 	if (prot & PROT_SMALL)
 		d->ram = NULL;
@@ -370,6 +374,8 @@ uint64_t vcpu_load_slow(struct vcpu *v, uint64_t va, unsigned int size, unsigned
 		for (unsigned int i = 0; i < size; i++)
 			value |= load_in_page(v, va + i, 1, mode) << (8 * i);
 	}
+	if (UNLIKELY(v->debugging))
+		vcpu_debug_access(v, va, size, true, false);
 	if (UNLIKELY(v->isa->watch))
 		v->isa->watch(v, va, size, ACCESS_READ);
 	return value;
@@ -379,6 +385,8 @@ void vcpu_store_slow(struct vcpu *v, uint64_t va, unsigned int size, uint64_t va
 		     unsigned int mode)
 {
 	v->stats.slow_stores++;
+	if (UNLIKELY(v->debugging))
+		vcpu_debug_access(v, va, size, false, true);
 	if (UNLIKELY(v->check_aligned))
 		check_alignment(v, va, size, mode);
 	if (LIKELY(!crosses_page(va, size))) {
@@ -414,6 +422,8 @@ void *vcpu_probe_write(struct vcpu *v, uint64_t va, unsigned int size, unsigned 
 void *vcpu_atomic_host(struct vcpu *v, uint64_t va, unsigned int size, unsigned int mode)
 {
 	vcpu_probe_write(v, va, size, mode);
+	if (UNLIKELY(v->debugging))
+		vcpu_debug_access(v, va, size, true, true);
 	if (crosses_page(va, size))
 		return NULL;
 	struct tlb_detail *d = &v->tlbs[mode].details[tlb_index(&v->tlbs[mode], va)];

@@ -142,6 +142,11 @@ struct vcpu {
 	uint8_t code_bytes[2][16]; /* code that is not in RAM, fetched before it is decoded */
 	unsigned int insn_limit; /* the next block has at most so many instructions; 0: no limit */
 	struct tlb tlbs[TLB_MODES];
+	/* A debugger (interp/debug.h) */
+	bool debugging;	      /* there are points to look for */
+	bool debug_passing;   /* the breakpoint at debug_pass_pc has been reported */
+	uint64_t debug_pass_pc;
+	const struct debug_point *debug_watch; /* met by the instruction that now runs alone */
 	bool check_aligned; /* see vcpu_set_check_aligned() */
 	GMutex tlb_lock;    /* fills and remote changes of tags */
 	struct jump_cache_entry *jump_cache;

@@ -33,7 +33,6 @@ const struct command commands_later[] = {
 	{"savevm", "tag:string?", "[tag|id]", "save a snapshot of the whole machine"},
 	{"loadvm", "tag:string", "tag|id", "restore a snapshot of the whole machine"},
 	{"delvm", "tag:string", "tag|id", "delete a snapshot of the whole machine"},
-	{"gdbserver", "port:string?", "[port]", "start a gdb server"},
 	{"usb_add", "device:string", "device", "add a USB device"},
 	{"usb_del", "device:string", "bus.addr", "remove a USB device"},
 	{"wavcapture", "file:file frequency:expr? bits:expr? channels:expr?",

@@ -1,5 +1,6 @@
 /* Commands that steer the machine and the monitor itself. */
 #include "monitor/command.h"
+#include "monitor/gdb.h"
 
 #include "vm/cpu.h"
 #include "vm/runstate.h"
@@ -45,6 +46,21 @@ static struct error *run_system_powerdown(struct command_call *call)
 {
 	machine_request_powerdown();
 	return NULL;
+}
+
+/* A port number, or whatever -gdb takes. */
+static struct error *run_gdbserver(struct command_call *call)
+{
+	const char *text = call->args[0].text;
+	bool port = !text || g_ascii_isdigit(*text);
+	char *spec = port ? g_strconcat("tcp::", text ? text : "1234", NULL) : g_strdup(text);
+	struct error *err = gdb_server_start(spec);
+
+	if (!err)
+		fprintf(call->out, "%s gdb server on '%s'\n",
+			strcmp(spec, "none") ? "Waiting for gdb:" : "No", spec);
+	g_free(spec);
+	return err;
 }
 
 static struct error *run_cpu(struct command_call *call)
@@ -96,6 +112,8 @@ const struct command commands_run[] = {
 	{"system_powerdown", "", "", "send a power down event to the guest", run_system_powerdown},
 	{"cpu", "index:expr", "index", "set the CPU that registers and memory are seen from",
 	 run_cpu},
+	{"gdbserver", "device:string?", "[port|device|none]",
+	 "serve gdb on a TCP port (1234) or a character device", run_gdbserver},
 	{"nmi", "cpu:expr?", "[cpu]", "inject an NMI on the given CPU", run_nmi},
 	{"singlestep", "option:string?", "[on|off]", "run the emulation in single step mode",
 	 run_singlestep},

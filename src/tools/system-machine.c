@@ -282,8 +282,6 @@ static struct error *check_display(struct system_config *c)
 {
 	if (c->vnc && strcmp(c->vnc, "none") != 0)
 		return error_new("-vnc %s: VNC is not built yet; \"none\" is", c->vnc);
-	if (c->gdb && strcmp(c->gdb, "none") != 0)
-		return error_new("-gdb %s: the gdb server is not built yet", c->gdb);
 	if (c->display && strcmp(c->display, "none") != 0)
 		return error_new("-display %s: not built yet; \"none\" is", c->display);
 	if (!c->display && !c->vnc && !c->m->nographic)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "monitor/gdb.h"
 #include "monitor/monitor.h"
 #include "net/net.h"
 #include "storage/block.h"
@@ -69,6 +70,8 @@ static struct error *start(struct system_config *c)
 	host_catch_signals();
 	err = err ? err : open_host(c);
 	err = err ? err : build(c);
+	if (!err && c->gdb)
+		err = error_prefix(gdb_server_start(c->gdb), "-gdb %s", c->gdb);
 	if (!err && c->pidfile)
 		err = host_write_pidfile(c->pidfile);
 	if (!err)

@@ -384,6 +384,10 @@ static struct error *config_read(struct optstr *o, struct socket_config *c)
 	struct error *err = config_flags(o, c);
 	if (!err)
 		err = optstr_uint(o, "reconnect", 0, 3600, &c->reconnect);
+	/* getaddrinfo() cuts a larger number to 16 bits. A name is a service. */
+	if (!err && c->port && g_ascii_isdigit(*c->port) &&
+	    g_ascii_strtoull(c->port, NULL, 10) > UINT16_MAX)
+		err = error_new("port %s is not between 0 and 65535", c->port);
 	if (!err && !c->path && !c->port)
 		err = error_new("host=,port= or path= is missing");
 	if (!err && c->path && c->port)

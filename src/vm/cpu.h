@@ -19,6 +19,7 @@
 
 struct cpu;
 struct cpu_model;
+struct gdb_description;
 
 /* A register that the monitor shows as $name. */
 struct cpu_register {
@@ -69,6 +70,10 @@ struct cpu_class {
 	/* Counters of -stats, as "name value" pairs through `add`. */
 	void (*stats)(struct cpu *cpu, void (*add)(void *opaque, const char *name, double value),
 		      void *opaque);
+	/* The debugger's points (vm/debug.h) have changed. Quiesced; may be NULL. */
+	void (*debug_changed)(struct cpu *cpu);
+	/* The registers as gdb knows them (vm/gdb-registers.h); may be NULL. */
+	const struct gdb_description *(*gdb)(struct cpu *cpu);
 	bool big_endian;
 };
 
@@ -88,6 +93,8 @@ struct cpu {
 	bool halted;  /* waits for has_work(); its thread writes it, others read */
 	bool stopped; /* by the run state or before start-up */
 	bool created;
+	bool debug_step; /* stops after one instruction (vm/debug.h) */
+	bool debug_held; /* stays out of guest code while others run */
 	bool running;	       /* inside class->run; machine lock */
 	uint64_t instructions; /* run so far; exact when stopped or under -icount */
 	void *thread;	       /* GThread * */

@@ -21,7 +21,8 @@ static __thread char this_thread;
 
 bool cpu_may_run(const struct cpu *cpu)
 {
-	return quiesce.depth == 0 && !cpu->stopped && !machine_request_pending();
+	return quiesce.depth == 0 && !cpu->stopped && !cpu->debug_held &&
+	       !machine_request_pending();
 }
 
 void cpu_set_running(struct cpu *cpu, bool running)

@@ -11,7 +11,13 @@
 
 struct run_options run_options;
 
-enum request { REQUEST_RESET = 1, REQUEST_SHUTDOWN = 2, REQUEST_POWERDOWN = 4, REQUEST_QUIT = 8 };
+enum request {
+	REQUEST_RESET = 1,
+	REQUEST_SHUTDOWN = 2,
+	REQUEST_POWERDOWN = 4,
+	REQUEST_QUIT = 8,
+	REQUEST_DEBUG = 16
+};
 
 struct listener {
 	run_state_fn *fn;
@@ -156,6 +162,8 @@ static void do_requests(void *opaque)
 		machine_reset();
 	if (requests & REQUEST_SHUTDOWN)
 		do_shutdown();
+	if (requests & REQUEST_DEBUG)
+		machine_stop(RUN_DEBUG);
 	if ((requests & REQUEST_POWERDOWN) && run.powerdown)
 		run.powerdown(run.powerdown_opaque);
 	/* vCPUs that found a request pending wait to be told. */
@@ -187,6 +195,11 @@ void machine_request_shutdown(void)
 void machine_request_powerdown(void)
 {
 	request(REQUEST_POWERDOWN);
+}
+
+void machine_request_debug(void)
+{
+	request(REQUEST_DEBUG);
 }
 
 void machine_request_quit(int status)

@@ -38,6 +38,7 @@ void machine_reset(void);
 void machine_request_reset(void);      /* -no-reboot turns it into shutdown */
 void machine_request_shutdown(void);   /* guest power off; -no-shutdown stops instead */
 void machine_request_powerdown(void);  /* ACPI power button */
+void machine_request_debug(void);      /* a debugger's point was met: stops in RUN_DEBUG */
 void machine_request_quit(int status); /* ends the program: monitor quit, isa-debug-exit, signals */
 int machine_exit_status(void);
 /* A request waits for the main thread: vCPUs stay out of guest code until it is done. */

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "interp/debug.h"
 #include "interp/disas.h"
 #include "interp/stats.h"
 
@@ -176,6 +177,8 @@ const struct cpu_class arm_cpu_class = {
 	.set_line = class_set_line,
 	.run = vcpu_run,
 	.has_work = arm_has_work,
+	.debug_changed = vcpu_debug_changed,
+	.gdb = arm_gdb_description,
 	.get_pc = class_get_pc,
 	.set_pc = class_set_pc,
 	.translate = arm_translate,

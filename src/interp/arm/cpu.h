@@ -329,6 +329,7 @@ void arm_semihosting_free(struct arm_semihosting *s);
 void arm_decode(struct vcpu *v, struct block_builder *b);
 void arm_dump(struct cpu *cpu, FILE *out);
 extern const struct cpu_register arm_registers[];
+const struct gdb_description *arm_gdb_description(struct cpu *cpu);
 extern const struct field arm_state[];
 struct error *arm_post_load(struct cpu *cpu);
 extern const struct isa arm_isa;

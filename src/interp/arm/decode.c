@@ -112,7 +112,7 @@ void arm_decode(struct vcpu *v, struct block_builder *b)
 		}
 		b->insns++;
 		b->size = i.pos;
-		if (i.end || b->size >= b->avail)
+		if (i.end || b->size >= b->avail || b->pc + b->size == b->end_pc)
 			break;
 	}
 	if (!b->insns)

@@ -1,6 +1,7 @@
 /*
  * The x86 processor as machines see it: creation, reset (Intel SDM volume 3, table 9-1), lines.
  */
+#include "interp/debug.h"
 #include "interp/disas.h"
 #include "interp/stats.h"
 #include "interp/x86/model.h"
@@ -283,6 +284,8 @@ const struct cpu_class x86_cpu_class = {
 	.set_line = class_set_line,
 	.run = vcpu_run,
 	.has_work = x86_has_work,
+	.debug_changed = vcpu_debug_changed,
+	.gdb = x86_gdb_description,
 	.get_pc = class_get_pc,
 	.set_pc = class_set_pc,
 	.translate = x86_translate,

@@ -557,7 +557,7 @@ void x86_decode(struct vcpu *v, struct block_builder *b)
 		}
 		b->insns++;
 		b->size = i.pos;
-		if (i.end || b->size >= b->avail)
+		if (i.end || b->size >= b->avail || b->pc + b->size == b->end_pc)
 			break;
 	}
 	if (!b->insns)

@@ -283,6 +283,8 @@ bool x86_is_amd(const struct x86_cpu *c);	  /* by the vendor that CPUID shows */
 void x86_set_a20(struct x86_cpu *c, bool on);
 void x86_cpu_dump(struct cpu *cpu, FILE *out);
 extern const struct cpu_register x86_registers[];
+/* gdb.c */
+const struct gdb_description *x86_gdb_description(struct cpu *cpu);
 extern const struct field x86_state[];
 struct error *x86_post_load(struct cpu *cpu);
 
