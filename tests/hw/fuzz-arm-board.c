@@ -5,6 +5,7 @@
  */
 #include "arm-rig.h"
 
+#include "../fuzz.h"
 #include "base/loop.h"
 #include "net/net.h"
 #include "vm/device.h"
@@ -14,25 +15,9 @@
 #include <glib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { STEPS = 2000 };
 
 static const uint32_t ranges[] = {FUZZ_RANGES};
-
-struct input {
-	const uint8_t *data;
-	size_t size;
-};
-
-static uint32_t take(struct input *in, unsigned int bytes)
-{
-	uint32_t value = 0;
-
-	for (unsigned int i = 0; i < bytes && in->size; i++, in->size--)
-		value |= (uint32_t)*in->data++ << 8 * i;
-	return value;
-}
 
 static uint32_t take_address(struct input *in)
 {

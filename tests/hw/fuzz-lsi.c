@@ -4,6 +4,7 @@
  */
 #include "scsi-rig.h"
 
+#include "../fuzz.h"
 #include "base/bytes.h"
 #include "base/loop.h"
 #include "hw/scsi/lsi53c895a.h"
@@ -12,14 +13,7 @@
 
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { STEPS = 200, SCRIPT_AT = 0x1000, CDB_AT = 0x2000, LOW_MEMORY = 0x4000 };
-
-struct input {
-	const uint8_t *data;
-	size_t size;
-};
 
 static struct rig rig;
 static int64_t now;
@@ -27,15 +21,6 @@ static int64_t now;
 static int64_t now_read(void *opaque)
 {
 	return now;
-}
-
-static uint32_t take(struct input *in, unsigned int bytes)
-{
-	uint32_t value = 0;
-
-	for (unsigned int i = 0; i < bytes && in->size; i++, in->size--)
-		value |= (uint32_t)*in->data++ << 8 * i;
-	return value;
 }
 
 /* A sequence as drivers have it, with numbers of the input's. */

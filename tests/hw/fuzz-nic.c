@@ -4,31 +4,16 @@
  */
 #include "rig.h"
 
+#include "../fuzz.h"
 #include "base/bytes.h"
 #include "base/loop.h"
 #include "vm/clock.h"
 
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { CLEARED = 256 << 10, STEPS = 2000 };
 
 static struct rig rig;
-
-struct input {
-	const uint8_t *data;
-	size_t size;
-};
-
-static uint32_t take(struct input *in, unsigned int bytes)
-{
-	uint32_t value = 0;
-
-	for (unsigned int i = 0; i < bytes && in->size; i++, in->size--)
-		value |= (uint32_t)*in->data++ << 8 * i;
-	return value;
-}
 
 /* Addresses that point into the part of memory that programs write. */
 static uint32_t take_value(struct input *in)

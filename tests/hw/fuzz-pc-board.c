@@ -4,29 +4,14 @@
  */
 #include "board.h"
 
+#include "../fuzz.h"
 #include "base/loop.h"
 #include "vm/clock.h"
 #include "vm/input.h"
 
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum { STEPS = 1000, LOW_MEMORY = 0x20000 };
-
-struct input {
-	const uint8_t *data;
-	size_t size;
-};
-
-static uint32_t take(struct input *in, unsigned int bytes)
-{
-	uint32_t value = 0;
-
-	for (unsigned int i = 0; i < bytes && in->size; i++, in->size--)
-		value |= (uint32_t)*in->data++ << 8 * i;
-	return value;
-}
 
 /* Ranges of ports with something behind them. */
 static const struct {
