@@ -301,8 +301,14 @@ void blocks_invalidate(struct ram *ram, uint64_t offset, uint64_t len)
 	g_mutex_unlock(&cache->lock);
 }
 
-static gboolean always(void *key, void *value, void *opaque)
+/* A page at a time: the map of a user program's whole address space is large. */
+static gboolean forget_page(void *key, void *value, void *opaque)
 {
+	uint64_t at = ((struct code_page *)value)->page << GUEST_PAGE_BITS;
+
+	for (struct ram *ram = ram_first(); ram; ram = ram->next)
+		if (at - ram->base < ram->size)
+			page_clear_code(ram, at - ram->base);
 	return TRUE;
 }
 
@@ -323,9 +329,7 @@ void blocks_flush_all(void)
 		}
 	}
 	g_hash_table_remove_all(cache->incoming);
-	g_hash_table_foreach_remove(cache->pages, always, NULL);
-	for (struct ram *ram = ram_first(); ram; ram = ram->next)
-		memset(ram->code, 0, (ram->size / GUEST_PAGE_SIZE + 7) / 8);
+	g_hash_table_foreach_remove(cache->pages, forget_page, NULL);
 	for (unsigned int i = 0; i < cache->arenas->len; i++)
 		munmap(g_ptr_array_index(cache->arenas, i), ARENA_SIZE);
 	g_ptr_array_set_size(cache->arenas, 0);

@@ -216,6 +216,11 @@ void vcpus_tlb_protect(struct ram *ram, uint64_t page_offset)
 	}
 }
 
+static bool page_is_clean(const struct ram *ram, uint64_t offset)
+{
+	return ram->dirty && ram->dirty[offset >> GUEST_PAGE_BITS] != 0xff;
+}
+
 static bool page_has_code(const struct ram *ram, uint64_t offset)
 {
 	uint64_t page = offset >> GUEST_PAGE_BITS;
@@ -276,7 +281,7 @@ void vcpu_tlb_set(struct vcpu *v, unsigned int mode, uint64_t va, uint64_t phys,
 	e->addend = d->ram ? (uintptr_t)d->ram->host + d->ram_offset - va : 0;
 	e->read = prot & PROT_R ? va | slow : UINT64_MAX;
 	if (d->region || (d->ram && (page_has_code(d->ram, d->ram_offset) ||
-				     d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS] != 0xff)))
+				     page_is_clean(d->ram, d->ram_offset))))
 		slow |= TLB_SLOW;
 	__atomic_store_n(&e->write, prot & PROT_W ? va | slow : UINT64_MAX, __ATOMIC_RELAXED);
 	g_mutex_unlock(&v->tlb_lock);
@@ -323,7 +328,8 @@ static uint64_t load_in_page(struct vcpu *v, uint64_t va, unsigned int size, uns
 static void stored_slowly(struct vcpu *v, uint64_t va, unsigned int size, struct tlb_entry *e,
 			  struct tlb_detail *d)
 {
-	d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS] = 0xff;
+	if (d->ram->dirty)
+		d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS] = 0xff;
 	if (page_has_code(d->ram, d->ram_offset))
 		blocks_invalidate(d->ram, d->ram_offset + (va & ~GUEST_PAGE_MASK), size);
 	if (page_has_code(d->ram, d->ram_offset))

@@ -18,6 +18,9 @@ void cpu_enter_guest(struct cpu *cpu);
 /* A vCPU in guest code counts as out of it (or in again) for whoever quiesces. */
 void cpu_set_running(struct cpu *cpu, bool running);
 
+/* In the child of a fork: nobody else waits here. */
+void quiesce_forked(void);
+
 /* The thread of all vCPUs under -icount (icount.c). */
 void *icount_thread(void *opaque);
 void icount_init(void);

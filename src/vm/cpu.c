@@ -173,6 +173,55 @@ void cpu_enter_guest(struct cpu *cpu)
 	this_cpu = NULL;
 }
 
+/* With one vCPU there is nobody to keep out and the lock is not worth its time. */
+void cpu_run_here(struct cpu *cpu)
+{
+	cpu_take_requests(cpu);
+	if (cpus.count == 1) {
+		this_cpu = cpu;
+		cpu->running = true;
+		cpu->class->run(cpu);
+		cpu->running = false;
+		this_cpu = NULL;
+		return;
+	}
+	machine_lock();
+	while (!cpu_may_run(cpu))
+		machine_cond_wait(&cpu_wakeup);
+	cpu_enter_guest(cpu);
+	machine_unlock();
+}
+
+void cpu_remove(struct cpu *cpu)
+{
+	struct cpu **at = &cpus.first;
+
+	while (*at != cpu)
+		at = &(*at)->next;
+	*at = cpu->next;
+	cpus.count--;
+	for (struct cpu_work *work = work_take(cpu), *next; work; work = next) {
+		next = work->next;
+		g_free(work);
+	}
+	cpu->class->destroy(cpu);
+	g_aligned_free(cpu);
+}
+
+void cpus_forked(struct cpu *cpu)
+{
+	struct cpu *next;
+
+	quiesce_forked();
+	machine_cond_init(&cpu_wakeup);
+
+	for (struct cpu *other = cpus.first; other; other = next) {
+		next = other->next;
+		if (other != cpu)
+			cpu_remove(other);
+	}
+}
+
 /* Signals are the main thread's. */
 static void block_signals(sigset_t *old)
 {

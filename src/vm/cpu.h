@@ -122,6 +122,16 @@ void cpu_run_on(struct cpu *cpu, void (*fn)(struct cpu *cpu, void *opaque), void
 /* Starts the vCPU threads (once, after the machine is built; they wait while stopped). */
 void cpus_start(void);
 
+/*
+ * User mode: the vCPU runs on a thread of the caller's, which loops over cpu_run_here(). That runs
+ * queued work, waits while others keep vCPUs out, and is back after class->run. cpu_remove() frees
+ * a vCPU (quiesced, not running). After fork() the child has only `cpu` left: the machine lock is
+ * held and quiesced by this thread, as it was in the parent.
+ */
+void cpu_run_here(struct cpu *cpu);
+void cpu_remove(struct cpu *cpu);
+void cpus_forked(struct cpu *cpu);
+
 /* Resets every vCPU (machine lock held, quiesced): machine_reset() calls it. */
 void cpus_reset(void);
 

@@ -10,6 +10,8 @@ void address_spaces_changed(bool force);
 
 /* Allocates a block of at least `size` bytes; `name` is borrowed. */
 struct error *ram_new(const char *name, uint64_t size, struct ram **ram) NODISCARD;
+/* The same over memory of the caller's. */
+struct error *ram_new_host(const char *name, void *host, uint64_t size, struct ram **ram) NODISCARD;
 void ram_free(struct ram *ram);
 
 #endif

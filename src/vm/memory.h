@@ -78,7 +78,8 @@ struct ram {
 	uint64_t size;	  /* multiple of 4096 */
 	uint64_t base; /* unique start in the space of all RAM ("ram address"); for dirty and code
 			  maps */
-	/* one byte a 4 KiB page: RAM_DIRTY_*, set by every write (also DMA); atomics, relaxed */
+	/* one byte a 4 KiB page: RAM_DIRTY_*, set by every write (also DMA); atomics, relaxed.
+	 * NULL: nobody asks (user mode) */
 	uint8_t *dirty;
 	/* one bit a page: translated code is on it (see vm/code.h); owned by the execution core */
 	uint8_t *code;
@@ -94,6 +95,10 @@ void region_init_io(struct region *r, const char *name, uint64_t size, const str
 		    void *opaque);
 /* Allocates zeroed, lazily committed RAM; fails where the host cannot. */
 struct error *region_init_ram(struct region *r, const char *name, uint64_t size) NODISCARD;
+/* RAM in host memory that the caller maps, protects and keeps for ever: a user program's address
+ * space. No dirty map. */
+struct error *region_init_ram_host(struct region *r, const char *name, void *host,
+				   uint64_t size) NODISCARD;
 /* The same, but guest writes go to `ops` (NULL: dropped and logged as a guest error). */
 struct error *region_init_rom(struct region *r, const char *name, uint64_t size,
 			      const struct region_ops *ops, void *opaque) NODISCARD;

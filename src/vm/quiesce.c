@@ -53,6 +53,12 @@ static void wait_for_change(void)
 	machine_cond_wait(&quiesce.changed);
 }
 
+void quiesce_forked(void)
+{
+	machine_cond_init(&quiesce.changed);
+	quiesce.waiting = false;
+}
+
 void machine_quiesce(void)
 {
 	struct cpu *self = cpu_current();

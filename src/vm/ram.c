@@ -72,6 +72,26 @@ struct error *ram_new(const char *name, uint64_t size, struct ram **out)
 	return NULL;
 }
 
+struct error *ram_new_host(const char *name, void *host, uint64_t size, struct ram **out)
+{
+	/* A bit a page of a whole address space: committed where it is touched. */
+	uint64_t map_size = ((size >> PAGE_BITS) + 7) / 8;
+	uint8_t *code = mmap(NULL, map_size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	*out = NULL;
+	if (code == MAP_FAILED)
+		return error_errno(errno, "cannot reserve %" PRIu64 " MiB", map_size >> 20);
+	struct ram *ram = g_new0(struct ram, 1);
+	ram->name = name;
+	ram->host = host;
+	ram->size = size;
+	ram->code = code;
+	blocks_insert(ram);
+	*out = ram;
+	return NULL;
+}
+
 void ram_free(struct ram *ram)
 {
 	struct ram **at = &blocks.first;
@@ -101,7 +121,7 @@ void ram_set_code_hook(ram_code_hook *hook)
  * other processors have the line too. */
 static void page_mark_dirty(struct ram *ram, uint64_t page)
 {
-	if (__atomic_load_n(&ram->dirty[page], __ATOMIC_RELAXED) != RAM_DIRTY_ALL)
+	if (ram->dirty && __atomic_load_n(&ram->dirty[page], __ATOMIC_RELAXED) != RAM_DIRTY_ALL)
 		__atomic_store_n(&ram->dirty[page], RAM_DIRTY_ALL, __ATOMIC_RELAXED);
 }
 

@@ -32,6 +32,12 @@ struct error *region_init_ram(struct region *r, const char *name, uint64_t size)
 	return ram_new(name, size, &r->ram);
 }
 
+struct error *region_init_ram_host(struct region *r, const char *name, void *host, uint64_t size)
+{
+	region_base(r, name, REGION_RAM, size);
+	return ram_new_host(name, host, size, &r->ram);
+}
+
 struct error *region_init_rom(struct region *r, const char *name, uint64_t size,
 			      const struct region_ops *ops, void *opaque)
 {

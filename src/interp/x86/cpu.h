@@ -207,6 +207,7 @@ enum {
 enum { MMU_SUPER, MMU_USER };
 
 struct x86_model;
+struct x86_delivery;
 
 /* CPUID words that -cpu's feature flags name. */
 enum x86_feature_word {
@@ -275,6 +276,9 @@ struct x86_cpu {
 	const struct x86_model *model;
 	uint32_t features[FEAT_WORDS];
 	uint64_t fx_scratch[4];
+	/* User mode: takes every exception and software interrupt, in place of the IDT. SYSCALL
+	 * (also SYSENTER) comes as `d` NULL, with the next pc in v.pc. */
+	void (*trap)(struct x86_cpu *c, const struct x86_delivery *d);
 };
 
 static inline struct x86_cpu *x86_cpu(struct cpu *cpu)

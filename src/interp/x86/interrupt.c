@@ -288,6 +288,10 @@ static void deliver_long(struct x86_cpu *c, const struct x86_delivery *d)
 
 void x86_deliver(struct x86_cpu *c, const struct x86_delivery *d)
 {
+	if (UNLIKELY(c->trap != NULL)) {
+		c->trap(c, d);
+		return;
+	}
 	c->ext_event = !d->software;
 	if (!(c->cr0 & CR0_PE))
 		deliver_real(c, d);

@@ -24,6 +24,13 @@ void x86_syscall(struct x86_cpu *c, const struct op *op)
 
 	if (!(c->efer & EFER_SCE))
 		x86_raise(c, EXC_UD);
+	if (UNLIKELY(c->trap != NULL)) {
+		c->v.pc = op->imm;
+		c->r.r[RCX] = op->imm;
+		c->r.r[R11] = x86_flags_get(c);
+		c->trap(c, NULL);
+		return;
+	}
 	if (x86_long_mode(c)) {
 		bool from64 = x86_code64(c);
 		uint32_t flags = x86_flags_get(c);
