@@ -141,7 +141,7 @@ void arm_h_swp(struct arm_cpu *c, const struct op *op)
 static void exclusive_alignment(struct arm_cpu *c, uint32_t va, unsigned int size,
 				enum mem_access access)
 {
-	if (!(va & (size - 1)) || c->features & F_USER_ANY)
+	if (!(va & (size - 1)))
 		return;
 	if (c->features & F_M)
 		arm_raise_m_usage(c, 1 << 24);

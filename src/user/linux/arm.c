@@ -135,10 +135,13 @@ static bool trap(void *opaque, struct cpu *cpu, enum arm_trap what, uint32_t num
 	return true;
 }
 
+/* A signal is there: not one instruction more. */
 static void events(struct vcpu *v)
 {
-	if (thread_of(v)->noted)
+	if (thread_of(v)->noted) {
 		__atomic_store_n(&v->cpu.exit_request, 1, __ATOMIC_SEQ_CST);
+		vcpu_leave(v);
+	}
 	arm_events(v);
 }
 

@@ -371,7 +371,7 @@ static struct error *load_interp(struct thread *t, const struct elf *e, struct i
 	return load_interp_file(t, path, img);
 }
 
-struct error *elf_load(struct thread *t, int fd, const char *path, struct image *img)
+struct error *user_elf_load(struct thread *t, int fd, const char *path, struct image *img)
 {
 	struct elf e = {.abi = t->abi, .fd = fd};
 	struct loaded loaded = {0};
@@ -417,7 +417,7 @@ struct error *image_load(struct thread *t, const char *path, struct image *img)
 		 image_kind(t->abi, head, (size_t)len, &foreign) == FILE_GUEST)
 		err = flat_load(t, fd, img);
 	else
-		err = elf_load(t, fd, path, img);
+		err = user_elf_load(t, fd, path, img);
 	close(fd);
 	return error_prefix(err, "%s", path);
 }

@@ -27,6 +27,9 @@
 #include <sys/times.h>
 #include <sys/timex.h>
 
+/* A count of M_ALIGN: as the ABI has it in struct epoll_event. */
+#define ALIGN_EPOLL UINT16_MAX
+
 #define TWO_LONGS(T, a, b) MEMBER(M_LONG, T, a), MEMBER(M_LONG, T, b)
 
 struct one_int {
@@ -176,7 +179,7 @@ static const struct member m_sysinfo[] = {
 	MEMBER(M_ULONG, struct sysinfo, totalswap), MEMBER(M_ULONG, struct sysinfo, freeswap),
 	MEMBER(M_U16, struct sysinfo, procs),	    MEMBER_PAD(2),
 	MEMBER(M_ULONG, struct sysinfo, totalhigh), MEMBER(M_ULONG, struct sysinfo, freehigh),
-	MEMBER(M_U32, struct sysinfo, mem_unit),    MEMBER_PAD(4)};
+	MEMBER(M_U32, struct sysinfo, mem_unit),    {M_PAD, 4, 0, 8}};
 
 #define FLOCK(W)                                                                     \
 	MEMBER(M_U16, struct flock, l_type), MEMBER(M_U16, struct flock, l_whence),  \
@@ -192,7 +195,7 @@ static const struct member m_pollfd[] = {MEMBER(M_I32, struct pollfd, fd),
 					 MEMBER(M_U16, struct pollfd, revents)};
 /* Unaligned on x86; the ABI's flag takes the M_ALIGN away. The data are the guest's own. */
 static const struct member m_epoll_event[] = {MEMBER(M_U32, struct epoll_event, events),
-					      {M_ALIGN, 0, 0, 8},
+					      {M_ALIGN, 0, 0, ALIGN_EPOLL},
 					      MEMBER_BYTES(struct epoll_event, data)};
 static const struct member m_mq_attr[] = {
 	TWO_LONGS(struct mq_attr, mq_flags, mq_maxmsg),
@@ -334,7 +337,7 @@ static unsigned int kind_align(const struct abi *abi, const struct member *m, un
 	case M_BYTES:
 	case M_PAD: return 1;
 	case M_ALIGN:
-		if (m->count == 8)
+		if (m->count == ALIGN_EPOLL)
 			return abi->epoll_packed ? 1 : abi->align64;
 		return m->count ? m->count : abi->word;
 	default: return size == 8 ? abi->align64 : size;

@@ -174,7 +174,7 @@ void strace_enter(struct thread *t, const struct call *call, const uint64_t *a)
 void strace_leave(struct thread *t, const struct call *call, const uint64_t *a, int64_t result)
 {
 	GString *out = g_string_new(" = ");
-	bool address = call->args[0].id == SHOW_HEX && call->args[0].kind == ARG_ULONG;
+	bool address = result > 0xfffff; /* more than a count or an id */
 
 	if (result == -RESTART_CALL)
 		g_string_append(out, "? (to be restarted)");

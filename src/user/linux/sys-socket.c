@@ -14,6 +14,7 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define ADDRESS_MAX 256 /* more than struct sockaddr_storage; longer ones are EINVAL */
 #define CONTROL_MAX (64 << 10)
@@ -190,6 +191,15 @@ static uint64_t put_data(const struct abi *abi, const struct cmsghdr *c, uint8_t
 	return len;
 }
 
+/* Descriptors that there is no room for must not stay open. */
+static void close_rest(const struct cmsghdr *c, uint64_t taken)
+{
+	if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return;
+	for (uint64_t at = taken & ~UINT64_C(3); at + 4 <= c->cmsg_len - CMSG_LEN(0); at += 4)
+		close((int)load_le32(CMSG_DATA(c) + at));
+}
+
 /* Returns the bytes used; `*flags` gets MSG_CTRUNC where the room is too small. */
 static uint64_t control_to_guest(const struct abi *abi, struct msghdr *m, uint8_t *out,
 				 uint64_t room, int *flags)
@@ -202,12 +212,14 @@ static uint64_t control_to_guest(const struct abi *abi, struct msghdr *m, uint8_
 		uint64_t len = put_data(abi, c, data), size = header + len;
 		if (used + header > room) {
 			*flags |= MSG_CTRUNC;
+			close_rest(c, 0);
 			g_free(data);
-			break;
+			continue;
 		}
 		if (used + size > room) {
 			*flags |= MSG_CTRUNC;
 			size = room - used;
+			close_rest(c, size - header);
 		}
 		store_le(out + used, w, abi_number(abi, size, w));
 		store_le32(out + used + w, (uint32_t)abi_number(abi, (uint32_t)c->cmsg_level, 4));
@@ -294,9 +306,6 @@ static int64_t message_read(struct thread *t, uint64_t addr, bool send, struct m
 		if (send)
 			error = control_to_host(t, m->guest.control, m->guest.controllen, m->control,
 						room, &used);
-		else
-			used = CMSG_ALIGN(m->guest.controllen +
-					  (sizeof(struct cmsghdr) - guest_header(t->abi)));
 		m->host.msg_control = m->control;
 		m->host.msg_controllen = used;
 	}

@@ -250,7 +250,7 @@ enum file_kind { FILE_OTHER, FILE_GUEST, FILE_SCRIPT, FILE_FOREIGN };
 enum file_kind image_kind(const struct abi *abi, const uint8_t *head, size_t len,
 			  const char **foreign);
 struct error *image_load(struct thread *t, const char *path, struct image *img) NODISCARD;
-struct error *elf_load(struct thread *t, int fd, const char *path, struct image *img) NODISCARD;
+struct error *user_elf_load(struct thread *t, int fd, const char *path, struct image *img) NODISCARD;
 struct error *flat_load(struct thread *t, int fd, struct image *img) NODISCARD;
 /* Makes the stack with arguments, environment and auxiliary vector; its pointer. */
 struct error *stack_build(struct thread *t, const struct image *img, char **argv, char **envp,

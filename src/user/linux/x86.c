@@ -207,12 +207,17 @@ static void init_tables(struct thread *t, struct x86_cpu *c)
 
 static struct isa user_isa;
 
-/* An event of the loop's own: leave, a signal is there. Anything else is the processor's. */
+/* A signal is there, or the processor has made one (a single step): not one instruction more. */
 static void events(struct vcpu *v)
 {
-	if (thread_of(v)->noted)
+	struct thread *t = thread_of(v);
+
+	if (!t->noted)
+		x86_events(v);
+	if (t->noted || t->trap != TRAP_NONE) {
 		__atomic_store_n(&v->cpu.exit_request, 1, __ATOMIC_SEQ_CST);
-	x86_events(v);
+		vcpu_leave(v);
+	}
 }
 
 static void init(struct thread *t)
@@ -521,7 +526,7 @@ static void map_fixed(struct thread *t)
 const struct abi abi_x86_64 = {
 	X86_COMMON,
 	.name = "x86_64",
-	.default_cpu = "qemu64",
+	.default_cpu = "max",
 	.uname = "x86_64",
 	.platform = "x86_64",
 	.index = ABI_X86_64,
@@ -541,7 +546,7 @@ const struct abi abi_x86_64 = {
 const struct abi abi_i386 = {
 	X86_COMMON,
 	.name = "i386",
-	.default_cpu = "qemu32",
+	.default_cpu = "max",
 	.uname = "i686",
 	.platform = "i686",
 	.index = ABI_I386,

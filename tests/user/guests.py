@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Guest programs, compiled here for each architecture that there is a compiler for, and run.
+
+Each program in guests/ prints what it saw and exits with 0. What it prints does not depend on the
+architecture, so the reference is the same program run natively.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+EMU = pathlib.Path(os.environ.get("EMU", "build/release/bin")).resolve()
+HERE = pathlib.Path(__file__).resolve().parent / "guests"
+
+# architecture: compiler, flags, emulator, folder of its libraries
+TARGETS = {
+    "x86_64": ("gcc", [], "qemu-x86_64", "/"),
+    "i386": ("i686-linux-gnu-gcc", [], "qemu-i386", "/usr/i686-linux-gnu"),
+    "armel": ("arm-linux-gnueabi-gcc", [], "qemu-arm", "/usr/arm-linux-gnueabi"),
+    "armhf": ("arm-linux-gnueabihf-gcc", ["-marm"], "qemu-arm", "/usr/arm-linux-gnueabihf"),
+    "thumb": ("arm-linux-gnueabihf-gcc", ["-mthumb"], "qemu-arm", "/usr/arm-linux-gnueabihf"),
+    "armeb": ("arm-linux-gnueabi-gcc", ["-mbig-endian", "-ffreestanding", "-nostdlib"],
+              "qemu-armeb", "/"),
+}
+
+
+def build(target, source, out, static):
+    compiler, flags = TARGETS[target][:2]
+    command = [compiler, "-O1", "-w", "-pthread", *flags, "-o", out, source, "-lrt", "-latomic"]
+    if "-nostdlib" in flags:
+        command.remove("-pthread")
+        command.remove("-lrt")
+        command.remove("-latomic")
+    if static:
+        command.insert(1, "-static")
+    subprocess.run(command, check=True)
+
+
+def run(command, folder):
+    try:
+        return subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                              check=False)
+    except subprocess.TimeoutExpired as late:
+        return subprocess.CompletedProcess(command, "none in 60 s", late.stdout or b"")
+
+
+def check(name, got, want):
+    if got.returncode == want.returncode and got.stdout == want.stdout:
+        print(f"ok {name}")
+        return 0
+    print(f"FAILED {name}: status {got.returncode}, not {want.returncode}")
+    print(got.stdout.decode(errors="replace"))
+    print("--- expected:")
+    print(want.stdout.decode(errors="replace"))
+    return 1
+
+
+def run_programs(folder, targets, only):
+    failed = 0
+    for source in sorted(HERE.glob("*.c")):
+        if source.stem.startswith("bare-") or (only and source.stem not in only):
+            continue
+        native = folder / f"{source.stem}-native"
+        build("x86_64", source, native, False)
+        want = run([native], folder)
+        if want.returncode:
+            print(f"FAILED {source.stem}: natively: status {want.returncode}")
+            print(want.stdout.decode(errors="replace"))
+            failed += 1
+            continue
+        for target in targets:
+            if target == "armeb":
+                continue
+            emulator, prefix = TARGETS[target][2:]
+            # Static and dynamic in turns: both loaders see every kind of call.
+            static = (len(source.stem) + len(target)) % 2 == 0
+            out = folder / f"{source.stem}-{target}"
+            build(target, source, out, static)
+            # The cache of the host's linker names libraries of its own, perhaps of another version.
+            library = [] if prefix == "/" else ["-E", f"LD_LIBRARY_PATH={prefix}/lib"]
+            got = run([EMU / emulator, "-L", prefix, *library, out], folder)
+            failed += check(f"{target} {source.stem}{' static' if static else ''}", got, want)
+    return failed
+
+
+def run_bare(folder, targets):
+    """Big-endian ARM has no library here: one program without any."""
+    if "armeb" not in targets:
+        return 0
+    failed = 0
+    for flags in (["-mbe8"], ["-mbe32"]):
+        out = folder / ("bare" + flags[0])
+        subprocess.run(["arm-linux-gnueabi-gcc", "-O1", "-w", "-static", "-nostdlib",
+                        "-ffreestanding", "-mbig-endian", "-Wl," + flags[0].replace("-m", "--")
+                        if flags[0] == "-mbe8" else "-Wl,-EB", "-o", out, HERE / "bare-be.c"],
+                       check=True)
+        got = run([EMU / "qemu-armeb", out], folder)
+        want = subprocess.CompletedProcess([], 7, b"big endian\n")
+        failed += check(f"armeb {flags[0]}", got, want)
+    return failed
+
+
+def main():
+    only = sys.argv[1:]  # names of programs; none: all
+    targets = [t for t in TARGETS if shutil.which(TARGETS[t][0])]
+    missing = sorted(set(TARGETS) - set(targets))
+    if missing:
+        print("no compiler for " + ", ".join(missing) + " (scripts/packages lists them)")
+    if "x86_64" not in targets:
+        return 77
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        failed = run_programs(folder, targets, only) + run_bare(folder, targets)
+    print(f"{failed} failed")
+    return 1 if failed else 0
+
+
+sys.exit(main())
