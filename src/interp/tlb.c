@@ -192,6 +192,23 @@ void vcpu_tlb_flush_page(struct vcpu *v, uint64_t va)
 		jump_cache_flush_page(v, va);
 }
 
+void vcpu_tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t len)
+{
+	g_mutex_lock(&v->tlb_lock);
+	for (unsigned int m = 0; m < TLB_MODES; m++) {
+		struct tlb *t = &v->tlbs[m];
+		uint64_t pages = len >> GUEST_PAGE_BITS;
+		if (pages >= 1u << t->bits) {
+			tlb_clear(t);
+			continue;
+		}
+		for (uint64_t i = 0; t->used && i < pages; i++)
+			memset(&t->entries[tlb_index(t, va + (i << GUEST_PAGE_BITS))], 0xff,
+			       sizeof(*t->entries));
+	}
+	g_mutex_unlock(&v->tlb_lock);
+}
+
 void vcpu_tlb_flush_work(struct cpu *cpu, void *opaque)
 {
 	vcpu_tlb_flush((struct vcpu *)cpu);

@@ -187,6 +187,9 @@ void vcpu_tlb_set(struct vcpu *v, unsigned int mode, uint64_t va, uint64_t phys,
 void vcpus_tlb_protect(struct ram *ram, uint64_t page_offset);
 void vcpu_tlb_flush(struct vcpu *v);
 void vcpu_tlb_flush_page(struct vcpu *v, uint64_t va);
+/* Data of whole pages alone: blocks stay in the jump cache, so the caller drops those whose code is
+ * no longer there (user mode, where blocks are keyed by virtual address). */
+void vcpu_tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t len);
 /* The same as work for cpu_run_on(). */
 void vcpu_tlb_flush_work(struct cpu *cpu, void *opaque);
 void vcpu_tlb_init(struct vcpu *v);

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -241,7 +242,8 @@ static const struct option_spec options[] = {
 	 opt_text, OPT_PREFIX},
 	{"s", 0, "size", "size of the stack in bytes (QEMU_STACK_SIZE)", opt_stack},
 	{"cpu", 0, "model", "select the processor; ? lists them (QEMU_CPU)", opt_text, OPT_CPU},
-	{"E", 0, "var=value", "set a variable of the program's environment (QEMU_SET_ENV)", opt_env},
+	{"E", 0, "var=value", "set a variable of the program's environment (QEMU_SET_ENV)",
+	 opt_env},
 	{"U", 0, "var", "remove a variable from the program's environment (QEMU_UNSET_ENV)",
 	 opt_unset},
 	{"setenv", 0, "var=value", "as -E, one variable whose value may have commas", opt_setenv,
@@ -277,7 +279,8 @@ static const struct option_set user_options = {
 static struct error *opt_help(void *opaque, const struct option_spec *option, const char *value)
 {
 	options_print_help(&user_options, program_name(), stdout);
-	printf("\nDefaults:\nQEMU_LD_PREFIX  = /etc/qemu-binfmt/%s\nQEMU_STACK_SIZE = 8388608 byte\n",
+	printf("\nDefaults:\nQEMU_LD_PREFIX  = /etc/qemu-binfmt/%s\nQEMU_STACK_SIZE = 8388608 "
+	       "byte\n",
 	       ((struct user_args *)opaque)->abi->name);
 	exit(0);
 }
@@ -287,12 +290,14 @@ static struct error *opt_help(void *opaque, const struct option_spec *option, co
 static const struct {
 	const char *variable, *option;
 } variables[] = {
-	{"QEMU_VERSION", "version"},	 {"QEMU_LD_PREFIX", "L"},    {"QEMU_STACK_SIZE", "s"},
-	{"QEMU_CPU", "cpu"},		 {"QEMU_SET_ENV", "E"},	     {"QEMU_UNSET_ENV", "U"},
-	{"QEMU_ARGV0", "0"},		 {"QEMU_UNAME", "r"},	     {"QEMU_GUEST_BASE", "B"},
-	{"QEMU_RESERVED_VA", "R"},	 {"QEMU_LOG", "d"},	     {"QEMU_LOG_FILENAME", "D"},
-	{"QEMU_STRACE", "strace"},	 {"QEMU_SINGLESTEP", "singlestep"},
-	{"QEMU_PAGESIZE", "p"},		 {"QEMU_GDB", "g"},
+	{"QEMU_VERSION", "version"}, {"QEMU_LD_PREFIX", "L"},
+	{"QEMU_STACK_SIZE", "s"},    {"QEMU_CPU", "cpu"},
+	{"QEMU_SET_ENV", "E"},	     {"QEMU_UNSET_ENV", "U"},
+	{"QEMU_ARGV0", "0"},	     {"QEMU_UNAME", "r"},
+	{"QEMU_GUEST_BASE", "B"},    {"QEMU_RESERVED_VA", "R"},
+	{"QEMU_LOG", "d"},	     {"QEMU_LOG_FILENAME", "D"},
+	{"QEMU_STRACE", "strace"},   {"QEMU_SINGLESTEP", "singlestep"},
+	{"QEMU_PAGESIZE", "p"},	     {"QEMU_GDB", "g"},
 };
 
 static const struct option_spec *find_option(const char *name)
@@ -387,6 +392,9 @@ static struct error *start_program(struct process *p, struct thread *t, const st
 		return err;
 	if (img.read_implies_exec)
 		p->personality |= 0x0400000;
+	p->flat = img.flat;
+	if (img.flat)
+		p->data_start = img.flat_data;
 	mm_set_brk(p->mm, img.brk);
 	if (a->argv0)
 		argv[0] = (char *)a->argv0;
@@ -396,15 +404,27 @@ static struct error *start_program(struct process *p, struct thread *t, const st
 	return err;
 }
 
+/* By binfmt_misc with flag P: the program's path, its argv[0], then its arguments. */
+static bool started_by_kernel(void)
+{
+	return getauxval(AT_FLAGS) & 1;
+}
+
 static struct error *run(const struct program *self, struct user_args *a, int argc, char **argv)
 {
 	struct process *p = g_new0(struct process, 1);
 	struct thread *t;
-	int first;
+	const char *name = NULL;
+	int first = 0;
 	struct error *err = apply_environment(a);
 
-	if (!err)
+	if (!err && started_by_kernel() && argc > 2) {
+		name = argv[1];
+		first = 2;
+	} else if (!err) {
 		err = options_parse_until_operand(&user_options, argc, argv, a, &first);
+		name = argv[first];
+	}
 	if (err)
 		return err;
 	if (a->cpu && (strcmp(a->cpu, "?") == 0 || strcmp(a->cpu, "help") == 0)) {
@@ -432,7 +452,7 @@ static struct error *run(const struct program *self, struct user_args *a, int ar
 	t->tid = getpid();
 	thread_set_self(t);
 	signals_init(t);
-	err = start_program(p, t, a, argv[first], argv + first);
+	err = start_program(p, t, a, name, argv + first);
 	if (!err)
 		user_loop(t);
 	return err;
@@ -462,7 +482,7 @@ static int user_main(const struct program *self, int argc, char **argv)
 	return 1;
 }
 
-#define USER_PROGRAM(arch)                                                              \
+#define USER_PROGRAM(arch)                                                                     \
 	PROGRAM(qemu_##arch, .name = "qemu-" #arch, .target = #arch, .options = &user_options, \
 		.main = user_main)
 

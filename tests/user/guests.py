@@ -8,6 +8,7 @@ architecture, so the reference is the same program run natively.
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -104,6 +105,80 @@ def run_bare(folder, targets):
     return failed
 
 
+def flat_file(image, relocations):
+    """bFLT version 4 of an image linked for address 0; data lie behind text in it."""
+    words = bytearray(image)
+    for at in relocations:  # in network order, as in the file
+        words[at:at + 4] = words[at:at + 4][::-1]
+    end = 64 + len(words)
+    header = struct.pack(">4s9I", b"bFLT", 4, 64, end, end, end + 8192, 16384, end,
+                         len(relocations), 1)
+    return (header.ljust(64, b"\0") + bytes(words)
+            + b"".join(struct.pack(">I", at) for at in relocations))
+
+
+def link_flat(folder, base):
+    out = folder / "flat.elf"
+    subprocess.run(["arm-linux-gnueabi-gcc", "-O1", "-w", "-static", "-nostdlib", "-ffreestanding",
+                    "-fno-pic", "-marm", "-Wl,--build-id=none", f"-Wl,-T,{folder / 'flat.ld'}",
+                    f"-Wl,--defsym=base={base}", "-o", out, HERE / "bare-flat.c"], check=True)
+    image = folder / "flat.image"
+    subprocess.run(["arm-linux-gnueabi-objcopy", "-O", "binary", "-j", ".all", out, image],
+                   check=True)
+    data = image.read_bytes()
+    return data + bytes(-len(data) % 4)
+
+
+def run_flat(folder, targets):
+    """Linked for two addresses: the words that differ are what must be relocated."""
+    if "armel" not in targets:
+        return 0
+    (folder / "flat.ld").write_text(
+        "SECTIONS { . = base; .all : { *(.text.start) *(.text*) *(.rodata*) *(.data*) }\n"
+        ".bss : { *(.bss*) } /DISCARD/ : { *(.ARM*) *(.note*) *(.comment) } }\n"
+        "ENTRY(_start)\n")
+    low, high = link_flat(folder, 0), link_flat(folder, 0x1000000)
+    relocations = [at for at in range(0, len(low), 4) if low[at:at + 4] != high[at:at + 4]]
+    # The entry is the start of the image: a branch to it.
+    symbols = subprocess.run(["arm-linux-gnueabi-nm", folder / "flat.elf"], check=True,
+                             stdout=subprocess.PIPE, text=True).stdout
+    entry = next(int(x.split()[0], 16) for x in symbols.splitlines() if x.endswith(" _start"))
+    entry -= 0x1000000
+    program = folder / "flat"
+    data = bytearray(flat_file(low, relocations))
+    data[8:12] = struct.pack(">I", 64 + entry)
+    program.write_bytes(data)
+    got = run([EMU / "qemu-arm", program, "argument", "three"], folder)
+    want = subprocess.CompletedProcess([], 3, b"flat works\nargument")
+    return check("arm bFLT", got, want)
+
+
+def run_semihosted(folder, targets):
+    failed = 0
+    for flag in ("-marm", "-mthumb"):
+        if "armhf" not in targets:
+            break
+        out = folder / ("semihost" + flag)
+        subprocess.run(["arm-linux-gnueabihf-gcc", "-O1", "-w", "-static", "-nostdlib",
+                        "-ffreestanding", flag, "-o", out, HERE / "bare-semihost.c"], check=True)
+        got = run([EMU / "qemu-arm", out, "one", "last"], folder)
+        want = subprocess.CompletedProcess([], 5, b"angel last\nheap\n")
+        failed += check(f"semihosting {flag}", got, want)
+    return failed
+
+
+def run_inside(folder, targets):
+    """The emulator inside of the emulator."""
+    program = folder / "true"
+    subprocess.run(["gcc", "-O1", "-static", "-x", "c", "-", "-o", program], check=True,
+                   input=b'#include <stdio.h>\nint main(void) { puts("inside"); return 4; }')
+    if os.environ.get("ASAN_OPTIONS") and b"libasan" in subprocess.run(
+            ["ldd", EMU / "ratite"], stdout=subprocess.PIPE, check=False).stdout:
+        return 0  # a sanitizer's shadow has no place in the guest
+    got = run([EMU / "qemu-x86_64", EMU / "qemu-x86_64", program], folder)
+    return check("emulator in emulator", got, subprocess.CompletedProcess([], 4, b"inside\n"))
+
+
 def main():
     only = sys.argv[1:]  # names of programs; none: all
     targets = [t for t in TARGETS if shutil.which(TARGETS[t][0])]
@@ -114,7 +189,9 @@ def main():
         return 77
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        failed = run_programs(folder, targets, only) + run_bare(folder, targets)
+        failed = run_programs(folder, targets, only)
+        for bare in (run_bare, run_flat, run_semihosted, run_inside):
+            failed += bare(folder, targets)
     print(f"{failed} failed")
     return 1 if failed else 0
 

@@ -61,9 +61,8 @@ static const struct helper before_v6k[] = {
 
 /* sigreturn and rt_sigreturn, each in ARM and in Thumb code (two halfwords). */
 static const uint32_t returns[] = {
-	0xe3a07077, 0xef900077, /* mov r7, #119; svc */
-	0xdf002777, 0,
-	0xe3a070ad, 0xef9000ad, /* mov r7, #173; svc */
+	0xe3a07077, 0xef900077,				/* mov r7, #119; svc */
+	0xdf002777, 0,		0xe3a070ad, 0xef9000ad, /* mov r7, #173; svc */
 	0xdf0027ad, 0,
 };
 

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define EF_ARM_BE8     0x00800000
-#define OABI_BASE      0x900000
-#define ARM_CALLS      0xf0000
-#define SEMIHOST_HEAP  (UINT64_C(64) << 20)
-#define FAULT_ALIGNED  1
-#define FAULT_MAPPING  7
-#define FAULT_RIGHTS   15
+#define EF_ARM_BE8    0x00800000
+#define OABI_BASE     0x900000
+#define ARM_CALLS     0xf0000
+#define SEMIHOST_HEAP (UINT64_C(64) << 20)
+#define FAULT_ALIGNED 1
+#define FAULT_MAPPING 7
+#define FAULT_RIGHTS  15
 
 /* --- faults --- */
 
@@ -70,7 +70,8 @@ static void abort_signal(struct thread *t, struct arm_cpu *c)
 	else if (status == FAULT_ALIGNED)
 		fault(t, SIGBUS, BUS_ADRALN, c->exc_far, 17);
 	else
-		fault(t, SIGSEGV, status == FAULT_RIGHTS ? SEGV_ACCERR : SEGV_MAPERR, c->exc_far, 14);
+		fault(t, SIGSEGV, status == FAULT_RIGHTS ? SEGV_ACCERR : SEGV_MAPERR, c->exc_far,
+		      14);
 	t->bus = false;
 }
 
@@ -179,6 +180,14 @@ static void start(struct thread *t, uint64_t pc, uint64_t sp, uint64_t flags)
 	arm_put_helpers(t, c->be_code);
 	memset(c->r.r, 0, sizeof(c->r.r[0]) * 15);
 	c->r.r[SP] = (uint32_t)sp;
+	/* Flat programs find the first words of their stack and their data in registers. */
+	for (unsigned int i = 0; t->process->flat && i < 3; i++) {
+		uint64_t word = 0;
+		if (guest_get(t, sp + 4 * i, 4, &word))
+			c->r.r[i] = (uint32_t)word;
+	}
+	if (t->process->flat)
+		c->r.r[10] = (uint32_t)t->process->data_start;
 	arm_branch_exchange(c, (uint32_t)pc);
 }
 
@@ -284,27 +293,36 @@ static uint64_t hwcap(struct thread *t, unsigned int n)
 static void cpuinfo(struct thread *t, FILE *out)
 {
 	static const char *const names[] = {
-		"swp",	"half",	 "thumb", "26bit", "fastmult", "fpa",	"vfp",
-		"edsp", "java",	 "iwmmxt", "crunch", "thumbee", "neon", "vfpv3",
-		"vfpv3d16", "tls", "vfpv4", "idiva", "idivt", "vfpd32",
+		"swp",	    "half", "thumb",  "26bit",	"fastmult", "fpa",    "vfp",
+		"edsp",	    "java", "iwmmxt", "crunch", "thumbee",  "neon",   "vfpv3",
+		"vfpv3d16", "tls",  "vfpv4",  "idiva",	"idivt",    "vfpd32",
 	};
 	struct arm_cpu *c = arm_of(t);
 	uint64_t caps = hwcap(t, 0);
 	uint32_t value = 0;
 
 	arm_cp15_read(c, 0xee100f10, &value); /* MIDR */
-	fprintf(out, "processor\t: 0\nmodel name\t: ARMv%u Processor rev %u (v%ul)\n"
-		     "BogoMIPS\t: 100.00\nFeatures\t:",
-		arm_has(c, F_V7) ? 7 : arm_has(c, F_V6) ? 6 : 5, value & 15,
-		arm_has(c, F_V7) ? 7 : arm_has(c, F_V6) ? 6 : 5);
+	fprintf(out,
+		"processor\t: 0\nmodel name\t: ARMv%u Processor rev %u (v%ul)\n"
+		"BogoMIPS\t: 100.00\nFeatures\t:",
+		arm_has(c, F_V7)   ? 7
+		: arm_has(c, F_V6) ? 6
+				   : 5,
+		value & 15,
+		arm_has(c, F_V7)   ? 7
+		: arm_has(c, F_V6) ? 6
+				   : 5);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++)
 		if (caps >> i & 1)
 			fprintf(out, " %s", names[i]);
 	fprintf(out,
 		"\nCPU implementer\t: 0x%02x\nCPU architecture: %u\nCPU variant\t: 0x%x\n"
 		"CPU part\t: 0x%03x\nCPU revision\t: %u\n\nHardware\t: Ratite\n",
-		value >> 24, arm_has(c, F_V7) ? 7 : arm_has(c, F_V6) ? 6 : 5, value >> 20 & 15,
-		value >> 4 & 0xfff, value & 15);
+		value >> 24,
+		arm_has(c, F_V7)   ? 7
+		: arm_has(c, F_V6) ? 6
+				   : 5,
+		value >> 20 & 15, value >> 4 & 0xfff, value & 15);
 }
 
 static void map_fixed(struct thread *t)
@@ -317,15 +335,15 @@ static void map_fixed(struct thread *t)
 	t->process->trampolines = ARM_SIGRETURN;
 }
 
-#define ARM_COMMON                                                                              \
-	.cpu_arch = "arm", .cpu_class = &arm_cpu_class, .default_cpu = "any", .index = ABI_ARM, \
-	.elf_machine = 40, .word = 4, .align64 = 8, .even_pairs = true, .arm_open_flags = true, \
-	.task_size = UINT64_C(1) << 32, .exec_base = 85, .init = init, .start = start,          \
-	.copy = copy, .set_sp = set_sp, .get_sp = get_sp, .get_pc = get_pc, .set_tls = set_tls, \
-	.get_call = get_call, .set_result = set_result, .restart = restart,                     \
-	.own_call = own_call, .frame = arm_frame, .sigreturn = arm_sigreturn,                   \
-	.host_fault = host_fault, .hwcap = hwcap, .map_fixed = map_fixed, .cpuinfo = cpuinfo
+#define ARM_COMMON                                                                                \
+	.cpu_arch = "arm", .cpu_class = &arm_cpu_class, .default_cpu = "any", .index = ABI_ARM,   \
+	.elf_machine = 40, .word = 4, .align64 = 8, .even_pairs = true, .arm_open_flags = true,   \
+	.task_size = UINT64_C(1) << 32, .exec_base = 85, .init = init, .start = start,            \
+	.copy = copy, .set_sp = set_sp, .get_sp = get_sp, .get_pc = get_pc, .set_tls = set_tls,   \
+	.get_call = get_call, .set_result = set_result, .restart = restart, .own_call = own_call, \
+	.frame = arm_frame, .sigreturn = arm_sigreturn, .host_fault = host_fault, .hwcap = hwcap, \
+	.map_fixed = map_fixed, .cpuinfo = cpuinfo
 
 const struct abi abi_arm = {ARM_COMMON, .name = "arm", .uname = "armv7l", .platform = "v7l"};
-const struct abi abi_armeb = {
-	ARM_COMMON, .name = "armeb", .uname = "armv7b", .platform = "v7b", .big_endian = true};
+const struct abi abi_armeb = {ARM_COMMON, .name = "armeb", .uname = "armv7b", .platform = "v7b",
+			      .big_endian = true};

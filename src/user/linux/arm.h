@@ -12,8 +12,8 @@ static inline struct arm_cpu *arm_of(struct thread *t)
 
 /* The page that the kernel gives every process (Documentation/arm/kernel_user_helpers.rst), with
  * the signal returns that kernels before 3.11 had there. */
-#define ARM_VECTORS	UINT32_C(0xffff0000)
-#define ARM_SIGRETURN	UINT32_C(0xffff0500)
+#define ARM_VECTORS   UINT32_C(0xffff0000)
+#define ARM_SIGRETURN UINT32_C(0xffff0500)
 
 bool arm_frame(struct thread *t, const struct guest_signal *s, const struct guest_action *a);
 bool arm_sigreturn(struct thread *t, bool rt, uint64_t *mask);

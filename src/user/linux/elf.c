@@ -159,7 +159,8 @@ static struct error *read_segments(struct elf *e)
 		return error_new("program headers cannot be read");
 	for (unsigned int i = 0; i < e->phnum; i++)
 		if (!segment_ok(e, &e->segments[i]))
-			return error_new("segment %u does not fit the file or the address space", i);
+			return error_new("segment %u does not fit the file or the address space",
+					 i);
 	return NULL;
 }
 
@@ -245,8 +246,8 @@ static struct error *map_segment(struct thread *t, const struct elf *e, const st
 			return error_new("the file ends within a segment (%" PRIu64 " bytes)", len);
 	}
 	if (mapped < end) {
-		at = mm_map(t, mapped, end - mapped, prot,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		at = mm_map(t, mapped, end - mapped, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			    -1, 0);
 		if (at < 0)
 			return map_failed(at, mapped);
 	}
@@ -263,7 +264,8 @@ static struct error *choose_bias(struct thread *t, const struct elf *e, uint64_t
 	if (e->type == ET_EXEC) {
 		if (high > mm_task_size(t->process->mm))
 			return error_new("is linked for addresses up to 0x%" PRIx64
-					 ", which the host cannot reserve", high);
+					 ", which the host cannot reserve",
+					 high);
 		return NULL;
 	}
 	for (unsigned int i = 0; i < e->phnum; i++) {
@@ -320,8 +322,7 @@ static uint64_t phdr_address(const struct elf *e, uint64_t bias)
 {
 	for (unsigned int i = 0; i < e->phnum; i++) {
 		const struct segment *s = &e->segments[i];
-		if (s->type == PT_LOAD && e->phoff >= s->offset &&
-		    e->phoff - s->offset < s->filesz)
+		if (s->type == PT_LOAD && e->phoff >= s->offset && e->phoff - s->offset < s->filesz)
 			return bias + s->vaddr + (e->phoff - s->offset);
 	}
 	return 0;
@@ -345,8 +346,10 @@ static struct error *load_interp_file(struct thread *t, const char *path, struct
 	struct loaded loaded = {0};
 
 	if (e.fd < 0)
-		return error_errno(errno, "cannot open its dynamic linker \"%s\" (-L names the "
-				   "folder of the guest's files)", path);
+		return error_errno(errno,
+				   "cannot open its dynamic linker \"%s\" (-L names the "
+				   "folder of the guest's files)",
+				   path);
 	struct error *err = elf_open(&e);
 	if (!err)
 		err = map_all(t, &e, false, &loaded);

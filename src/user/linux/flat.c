@@ -27,8 +27,8 @@ struct flat {
 
 static void read_header(struct flat *f, const uint8_t *h)
 {
-	uint32_t *const fields[] = {&f->rev,	  &f->entry,	    &f->data_start,
-				    &f->data_end, &f->bss_end,	    &f->stack_size,
+	uint32_t *const fields[] = {&f->rev,	     &f->entry,	      &f->data_start,
+				    &f->data_end,    &f->bss_end,     &f->stack_size,
 				    &f->reloc_start, &f->reloc_count, &f->flags};
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(fields); i++)
@@ -55,8 +55,9 @@ static struct error *check(const struct flat *f)
 static struct error *inflate_rest(struct flat *f, const uint8_t *in, uint64_t len)
 {
 	z_stream z = {.next_in = (uint8_t *)in, .avail_in = (unsigned int)len};
-	uint64_t room = MIN(SIZE_MAX_32, MAX((uint64_t)f->reloc_start + 4 * (uint64_t)f->reloc_count,
-					     f->data_end));
+	uint64_t room =
+		MIN(SIZE_MAX_32,
+		    MAX((uint64_t)f->reloc_start + 4 * (uint64_t)f->reloc_count, f->data_end));
 	if (room < HEADER_SIZE || inflateInit2(&z, 15 + 16) != Z_OK)
 		return error_new("bFLT header and file do not agree");
 	f->file = g_malloc0(room);
@@ -94,7 +95,8 @@ static struct error *read_all(struct flat *f, int fd)
 	return err ? err : check(f);
 }
 
-/* Offsets count from the start of text, which the header is no part of; data follow text at once. */
+/* Offsets count from the start of text, which the header is no part of; data follow text at once.
+ */
 static uint32_t relocated(uint64_t text, uint32_t offset)
 {
 	return (uint32_t)text + offset;

@@ -17,7 +17,8 @@ enum member_kind {
 	M_U32,
 	M_I64,
 	M_U64,
-	M_LONG,	 /* signed, of the ABI's word size */
+	M_NSEC, /* 64 bits, of which 32-bit ABIs' libraries write the lower half alone */
+	M_LONG, /* signed, of the ABI's word size */
 	M_ULONG,
 	M_BYTES, /* `count` bytes as they are */
 	M_PAD,	 /* `count` bytes that are zero */
@@ -29,8 +30,7 @@ struct member {
 	uint16_t host_offset, count;
 };
 
-#define MEMBER(kind, type, name) \
-	{kind, sizeof(((type *)0)->name), offsetof(type, name), 1}
+#define MEMBER(kind, type, name) {kind, sizeof(((type *)0)->name), offsetof(type, name), 1}
 #define MEMBER_BYTES(type, name) {M_BYTES, 1, offsetof(type, name), sizeof(((type *)0)->name)}
 #define MEMBER_PAD(count)	 {M_PAD, 0, 0, count}
 #define MEMBER_ZERO(kind)	 {kind, 0, 0, 1}

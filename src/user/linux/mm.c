@@ -14,12 +14,12 @@
 #include <sys/mman.h>
 #include <sys/shm.h>
 
-#define PAGE		 GUEST_PAGE_SIZE
-#define PAGE_ALIGN(x)	 (((x) + PAGE - 1) & GUEST_PAGE_MASK)
-#define STACK_GAP	 (UINT64_C(16) << 20) /* between mappings and the end: stack, trampolines */
-#define MAP_GUEST_32BIT	 0x40
-#define RESERVE		 (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
-#define PROT_GUEST	 (PROT_READ | PROT_WRITE | PROT_EXEC)
+#define PAGE		GUEST_PAGE_SIZE
+#define PAGE_ALIGN(x)	(((x) + PAGE - 1) & GUEST_PAGE_MASK)
+#define STACK_GAP	(UINT64_C(16) << 20) /* between mappings and the end: stack, trampolines */
+#define MAP_GUEST_32BIT 0x40
+#define RESERVE		(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+#define PROT_GUEST	(PROT_READ | PROT_WRITE | PROT_EXEC)
 
 struct mm {
 	struct process *p;
@@ -196,7 +196,7 @@ static void forget(struct thread *t, uint64_t start, uint64_t len)
 
 	guest_written(t, start, len);
 	if (p->ram.ram && t->cpu)
-		vcpu_tlb_flush(thread_vcpu(t));
+		vcpu_tlb_flush_range(thread_vcpu(t), start, len);
 	if (cpu_count() < 2)
 		return;
 	machine_lock();
@@ -253,8 +253,8 @@ static int64_t map_locked(struct thread *t, uint64_t addr, uint64_t len, int pro
 			return -ENOMEM;
 	}
 	bool was_free = range_is_free(mm, addr, addr + len);
-	int host_flags = (flags & ~(MAP_FIXED_NOREPLACE | MAP_GUEST_32BIT | MAP_GROWSDOWN)) |
-			 MAP_FIXED;
+	int host_flags =
+		(flags & ~(MAP_FIXED_NOREPLACE | MAP_GUEST_32BIT | MAP_GROWSDOWN)) | MAP_FIXED;
 	void *at = mmap(mm->base + addr, len, host_prot(prot), host_flags, fd, (off_t)offset);
 	if (at == MAP_FAILED) {
 		int code = errno;
@@ -353,8 +353,8 @@ static int64_t remap_move(struct thread *t, const struct mm_area *area, uint64_t
 		addr = choose_place(mm, 0, new_len, 0);
 	if (!addr)
 		return -ENOMEM;
-	void *at = mremap(mm->base + old, old_len, new_len, (flags & ~MREMAP_FIXED) | MREMAP_MAYMOVE |
-			  MREMAP_FIXED, mm->base + addr);
+	void *at = mremap(mm->base + old, old_len, new_len,
+			  (flags & ~MREMAP_FIXED) | MREMAP_MAYMOVE | MREMAP_FIXED, mm->base + addr);
 	if (at == MAP_FAILED)
 		return -errno;
 	struct mm_area moved = *area;
@@ -449,11 +449,11 @@ static int64_t shmat_locked(struct thread *t, int id, uint64_t addr, uint64_t le
 	}
 	if (shmat(id, mm->base + addr, (flags & ~SHM_RND) | SHM_REMAP) == (void *)-1)
 		return -errno;
-	range_set(mm, (struct mm_area){.start = addr,
-				       .end = addr + len,
-				       .prot = flags & SHM_RDONLY ? PROT_READ
-								  : PROT_READ | PROT_WRITE,
-				       .shared = true});
+	range_set(mm,
+		  (struct mm_area){.start = addr,
+				   .end = addr + len,
+				   .prot = flags & SHM_RDONLY ? PROT_READ : PROT_READ | PROT_WRITE,
+				   .shared = true});
 	g_hash_table_insert(mm->segments, GSIZE_TO_POINTER(addr), GSIZE_TO_POINTER(len));
 	forget(t, addr, len);
 	return (int64_t)addr;
@@ -556,8 +556,9 @@ struct error *mm_new(struct process *p, uint64_t base, uint64_t size)
 	void *at = reserve_some(base, &got);
 
 	if (at == MAP_FAILED)
-		return error_errno(errno, "cannot reserve %" G_GUINT64_FORMAT
-				   " MiB of address space", size >> 20);
+		return error_errno(errno,
+				   "cannot reserve %" G_GUINT64_FORMAT " MiB of address space",
+				   size >> 20);
 	struct mm *mm = g_new0(struct mm, 1);
 	mm->p = p;
 	mm->base = at;

@@ -65,8 +65,8 @@ static void print_area(const struct maps *m, const struct mm_area *area, uint64_
 	fprintf(m->out, "%08" PRIx64 "-%08" PRIx64 " %c%c%c%c %08" PRIx64 " %s %-10" PRIu64, start,
 		end, area->prot & PROT_READ ? 'r' : '-', area->prot & PROT_WRITE ? 'w' : '-',
 		area->prot & PROT_EXEC ? 'x' : '-', area->shared ? 's' : 'p',
-		l && l->inode ? l->offset + (start - l->start) : 0, l && l->inode ? l->dev : "00:00",
-		l ? l->inode : 0);
+		l && l->inode ? l->offset + (start - l->start) : 0,
+		l && l->inode ? l->dev : "00:00", l ? l->inode : 0);
 	if (stack)
 		name = "[stack]";
 	fprintf(m->out, "%s%s\n", *name ? "                " : "", name);

@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-#define FX_SIZE	   512
-#define FSAVE_SIZE 112 /* the 32-bit frame has it in front of the FXSAVE image */
-#define RED_ZONE   128
+#define FX_SIZE		 512
+#define FSAVE_SIZE	 112 /* the 32-bit frame has it in front of the FXSAVE image */
+#define RED_ZONE	 128
 #define SA_RESTORER_FLAG 0x04000000
 
 /* Flags of a handler's start; those that sigreturn() gives back. */
@@ -165,8 +165,8 @@ static void set_flags(struct x86_cpu *c, uint64_t flags)
 
 enum { UC64_SIZE = 304, FRAME64_SIZE = 8 + UC64_SIZE + 128 };
 
-static const uint8_t order_64[] = {R8, R9, R10, R11, R12, R13, R14, R15, RDI,
-				   RSI, RBP, RBX, RDX, RAX, RCX, RSP};
+static const uint8_t order_64[] = {R8,	R9,  R10, R11, R12, R13, R14, R15,
+				   RDI, RSI, RBP, RBX, RDX, RAX, RCX, RSP};
 
 static void put_context_64(struct cursor *m, const struct x86_cpu *c, const struct guest_signal *s,
 			   uint64_t fp)

@@ -1,8 +1,8 @@
 /*
  * Signals. The kernel does the routing: a guest thread is a host thread with the same mask and the
  * same dispositions, so what is ignored, stopped or killed is so natively, and SA_RESTART is the
- * host's. Only handlers are ours: the host's handler notes the signal, blocks all others until it is
- * delivered, and ends guest code or the call that would wait.
+ * host's. Only handlers are ours: the host's handler notes the signal, blocks all others until it
+ * is delivered, and ends guest code or the call that would wait.
  *
  * SIGSEGV and SIGBUS are never blocked on the host, as the guest's faults may come as such; sent by
  * others they are held here while the guest blocks them.
@@ -39,7 +39,7 @@ __asm__(".text\n"
 	"	syscall\n"
 	".size host_restorer, . - host_restorer\n");
 void host_restorer(void);
-#define RESTORER (uint64_t)(uintptr_t) host_restorer
+#define RESTORER (uint64_t)(uintptr_t)host_restorer
 #else
 #define RESTORER 0
 #endif
@@ -153,7 +153,8 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	static const char text[] = "qemu: a fault of the emulator itself\n";
 	if (write(2, text, sizeof(text) - 1)) { /* nothing can be done about a failure */
 	}
-	host_action(sig, &(struct kernel_action){.restorer = RESTORER, .flags = HOST_RESTORER}, NULL);
+	host_action(sig, &(struct kernel_action){.restorer = RESTORER, .flags = HOST_RESTORER},
+		    NULL);
 }
 
 static void install_fault_handler(int sig)
@@ -275,7 +276,8 @@ void signal_die(struct thread *t, int sig)
 	struct rlimit no_core = {0};
 
 	setrlimit(RLIMIT_CORE, &no_core);
-	host_action(sig, &(struct kernel_action){.restorer = RESTORER, .flags = HOST_RESTORER}, NULL);
+	host_action(sig, &(struct kernel_action){.restorer = RESTORER, .flags = HOST_RESTORER},
+		    NULL);
 	syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), sig);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
 	_exit(128 + sig); /* a signal whose default is harmless */
@@ -362,8 +364,7 @@ static void put(struct writer *w, unsigned int size, uint64_t value)
 {
 	w->at = (w->at + size - 1) & ~(size - 1);
 	for (unsigned int i = 0; i < size; i++)
-		w->out[w->at + i] =
-			(uint8_t)(abi_number(w->abi, value, size) >> 8 * i);
+		w->out[w->at + i] = (uint8_t)(abi_number(w->abi, value, size) >> 8 * i);
 	w->at += size;
 }
 

@@ -105,8 +105,9 @@ static struct error *map_stack(struct thread *t, const struct image *img, uint64
 	size = (size + GUEST_PAGE_SIZE - 1) & GUEST_PAGE_MASK;
 	if (size > end / 2)
 		return error_new("-s: there is no room for so large a stack");
-	int64_t at = mm_map(t, end - size, size, prot,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+	int64_t at =
+		mm_map(t, end - size, size, prot,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	if (at < 0)
 		return error_errno((int)-at, "cannot map the stack");
 	*top = end;

@@ -167,7 +167,7 @@ void strace_enter(struct thread *t, const struct call *call, const uint64_t *a)
 	}
 	g_string_append_c(out, ')');
 	fputs(out->str, log_stream());
-	
+
 	g_string_free(out, TRUE);
 }
 
@@ -192,7 +192,7 @@ void strace_leave(struct thread *t, const struct call *call, const uint64_t *a, 
 		put_struct(out, t, call->args[i].id, a[i]);
 	}
 	fprintf(log_stream(), "%s\n", out->str);
-	
+
 	g_string_free(out, TRUE);
 }
 

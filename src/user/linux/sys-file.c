@@ -112,7 +112,8 @@ int64_t sys_pipe(struct thread *t, const struct call *call, const uint64_t *a)
 		result = HOST(t, SYS_pipe, HPTR(fds));
 	if (result < 0)
 		return result;
-	if (!guest_put(t, a[0], 4, (uint32_t)fds[0]) || !guest_put(t, a[0] + 4, 4, (uint32_t)fds[1]))
+	if (!guest_put(t, a[0], 4, (uint32_t)fds[0]) ||
+	    !guest_put(t, a[0] + 4, 4, (uint32_t)fds[1]))
 		return -EFAULT;
 	return 0;
 }
@@ -160,8 +161,8 @@ static void vector_written(struct thread *t, const struct iovec *list, int64_t b
  * comes in two words of the ABI; 64-bit kernels look at the first alone. */
 int64_t sys_vector(struct thread *t, const struct call *call, const uint64_t *a)
 {
-	bool reads = call->host == SYS_readv || call->host == SYS_preadv ||
-		     call->host == SYS_preadv2;
+	bool reads =
+		call->host == SYS_readv || call->host == SYS_preadv || call->host == SYS_preadv2;
 	uint64_t low = a[3], high = a[4];
 	int64_t error;
 	struct iovec *list = iovec_read(t, a[1], (uint32_t)a[2], &error);
@@ -213,7 +214,8 @@ int64_t sys_statfs64(struct thread *t, const struct call *call, const uint64_t *
 	if (call->host == SYS_statfs)
 		result = path_argument(t, a[0], buffer, &path);
 	if (!result)
-		result = HOST(t, call->host, path ? HPTR(path) : (uint64_t)(int32_t)a[0], HPTR(&st));
+		result =
+			HOST(t, call->host, path ? HPTR(path) : (uint64_t)(int32_t)a[0], HPTR(&st));
 	if (result < 0)
 		return result;
 	uint8_t guest[LAYOUT_MAX];
@@ -368,7 +370,7 @@ static int64_t read_directory(struct thread *t, int fd, uint64_t addr, uint64_t 
 	}
 	int64_t result = got;
 	if (got > 0)
-		result = !used				      ? -EINVAL
+		result = !used				     ? -EINVAL
 			 : guest_write(t, addr, guest, used) ? (int64_t)used
 							     : -EFAULT;
 	g_free(host);

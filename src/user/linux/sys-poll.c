@@ -202,8 +202,8 @@ int64_t sys_pselect6(struct thread *t, const struct call *call, const uint64_t *
 	enum layout_id id = timespec_of(t, call);
 	int64_t result = timeout_read(t, id, a[4], &time);
 
-	if (!result && a[5] && (!guest_get(t, a[5], word, &set) ||
-				!guest_get(t, a[5] + word, word, &size)))
+	if (!result && a[5] &&
+	    (!guest_get(t, a[5], word, &set) || !guest_get(t, a[5] + word, word, &size)))
 		result = -EFAULT;
 	if (!result && set)
 		result = mask_begin(t, set, size, &mask);

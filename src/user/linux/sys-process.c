@@ -32,7 +32,8 @@ int64_t sys_setid16(struct thread *t, const struct call *call, const uint64_t *a
 {
 	int64_t result = HOST(t, call->host, wide_id(a[0]), wide_id(a[1]), wide_id(a[2]));
 
-	return call->host == SYS_setfsuid || call->host == SYS_setfsgid ? narrow_id(result) : result;
+	return call->host == SYS_setfsuid || call->host == SYS_setfsgid ? narrow_id(result)
+									: result;
 }
 
 static int64_t groups(struct thread *t, long host, int count, uint64_t addr, unsigned int size)
@@ -156,7 +157,8 @@ int64_t sys_prctl(struct thread *t, const struct call *call, const uint64_t *a)
 	case PR_GET_SECCOMP: return 0;
 	default: break;
 	}
-	return prctl_is_plain(option) ? HOST(t, SYS_prctl, option, a[1], a[2], a[3], a[4]) : -EINVAL;
+	return prctl_is_plain(option) ? HOST(t, SYS_prctl, option, a[1], a[2], a[3], a[4])
+				      : -EINVAL;
 }
 
 /* --- limits --- */
@@ -299,5 +301,6 @@ int64_t sys_execve(struct thread *t, const struct call *call, const uint64_t *a)
 
 	if (len < 0)
 		return len;
-	return user_execve(t, at ? (int)a[0] : -100, path, a[at + 1], a[at + 2], at ? (int)a[4] : 0);
+	return user_execve(t, at ? (int)a[0] : -100, path, a[at + 1], a[at + 2],
+			   at ? (int)a[4] : 0);
 }

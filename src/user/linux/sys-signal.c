@@ -33,7 +33,8 @@ static bool action_read(struct thread *t, uint64_t addr, struct guest_action *a)
 	unsigned int w = t->abi->word;
 
 	return guest_get(t, addr, w, &a->handler) && guest_get(t, addr + w, w, &a->flags) &&
-	       guest_get(t, addr + 2 * w, w, &a->restorer) && sigset_read(t, addr + 3 * w, &a->mask);
+	       guest_get(t, addr + 2 * w, w, &a->restorer) &&
+	       sigset_read(t, addr + 3 * w, &a->mask);
 }
 
 static bool action_write(struct thread *t, uint64_t addr, const struct guest_action *a)
@@ -41,8 +42,7 @@ static bool action_write(struct thread *t, uint64_t addr, const struct guest_act
 	unsigned int w = t->abi->word;
 
 	return guest_put(t, addr, w, a->handler) && guest_put(t, addr + w, w, a->flags) &&
-	       guest_put(t, addr + 2 * w, w, a->restorer) &&
-	       sigset_write(t, addr + 3 * w, a->mask);
+	       guest_put(t, addr + 2 * w, w, a->restorer) && sigset_write(t, addr + 3 * w, a->mask);
 }
 
 int64_t sys_rt_sigaction(struct thread *t, const struct call *call, const uint64_t *a)
@@ -64,9 +64,9 @@ int64_t sys_sigaction(struct thread *t, const struct call *call, const uint64_t 
 {
 	struct guest_action new, old;
 
-	if (a[1] && !(guest_get(t, a[1], 4, &new.handler) && guest_get(t, a[1] + 4, 4, &new.mask) &&
-		      guest_get(t, a[1] + 8, 4, &new.flags) &&
-		      guest_get(t, a[1] + 12, 4, &new.restorer)))
+	if (a[1] &&
+	    !(guest_get(t, a[1], 4, &new.handler) && guest_get(t, a[1] + 4, 4, &new.mask) &&
+	      guest_get(t, a[1] + 8, 4, &new.flags) && guest_get(t, a[1] + 12, 4, &new.restorer)))
 		return -EFAULT;
 	int64_t result = signal_sigaction(t, (int)a[0], a[1] ? &new : NULL, &old);
 	if (!result && a[2] &&

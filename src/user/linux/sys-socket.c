@@ -83,12 +83,13 @@ int64_t sys_socket(struct thread *t, const struct call *call, const uint64_t *a)
 int64_t sys_socketpair(struct thread *t, const struct call *call, const uint64_t *a)
 {
 	int fds[2];
-	int64_t result =
-		HOST(t, SYS_socketpair, a[0], open_flags_to_host(t->abi, (int)a[1]), a[2], HPTR(fds));
+	int64_t result = HOST(t, SYS_socketpair, a[0], open_flags_to_host(t->abi, (int)a[1]), a[2],
+			      HPTR(fds));
 
 	if (result < 0)
 		return result;
-	if (!guest_put(t, a[3], 4, (uint32_t)fds[0]) || !guest_put(t, a[3] + 4, 4, (uint32_t)fds[1]))
+	if (!guest_put(t, a[3], 4, (uint32_t)fds[0]) ||
+	    !guest_put(t, a[3] + 4, 4, (uint32_t)fds[1]))
 		return -EFAULT;
 	return 0;
 }
@@ -223,7 +224,8 @@ static uint64_t control_to_guest(const struct abi *abi, struct msghdr *m, uint8_
 		}
 		store_le(out + used, w, abi_number(abi, size, w));
 		store_le32(out + used + w, (uint32_t)abi_number(abi, (uint32_t)c->cmsg_level, 4));
-		store_le32(out + used + w + 4, (uint32_t)abi_number(abi, (uint32_t)c->cmsg_type, 4));
+		store_le32(out + used + w + 4,
+			   (uint32_t)abi_number(abi, (uint32_t)c->cmsg_type, 4));
 		memcpy(out + used + header, data, size - header);
 		g_free(data);
 		used = MIN(used + guest_align(abi, size), room);
@@ -253,7 +255,8 @@ static bool msg_read(struct thread *t, uint64_t addr, struct guest_msg *m)
 	unsigned int w = t->abi->word;
 
 	return guest_get(t, addr, w, &m->name) && guest_get(t, addr + w, 4, &m->namelen) &&
-	       guest_get(t, addr + 2 * w, w, &m->iov) && guest_get(t, addr + 3 * w, w, &m->iovlen) &&
+	       guest_get(t, addr + 2 * w, w, &m->iov) &&
+	       guest_get(t, addr + 3 * w, w, &m->iovlen) &&
 	       guest_get(t, addr + 4 * w, w, &m->control) &&
 	       guest_get(t, addr + 5 * w, w, &m->controllen) &&
 	       guest_get(t, addr + 6 * w, 4, &m->flags);
@@ -304,8 +307,8 @@ static int64_t message_read(struct thread *t, uint64_t addr, bool send, struct m
 		uint64_t room = 4 * m->guest.controllen + 256, used = room;
 		m->control = g_malloc0(room);
 		if (send)
-			error = control_to_host(t, m->guest.control, m->guest.controllen, m->control,
-						room, &used);
+			error = control_to_host(t, m->guest.control, m->guest.controllen,
+						m->control, room, &used);
 		m->host.msg_control = m->control;
 		m->host.msg_controllen = used;
 	}
@@ -510,16 +513,26 @@ int64_t sys_socketcall(struct thread *t, const struct call *call, const uint64_t
 		const char *name;
 		uint8_t args;
 	} calls[] = {
-		[SYS_SOCKET] = {"socket", 3},	      [SYS_BIND] = {"bind", 3},
-		[SYS_CONNECT] = {"connect", 3},	      [SYS_LISTEN] = {"listen", 2},
-		[SYS_ACCEPT] = {"accept", 3},	      [SYS_GETSOCKNAME] = {"getsockname", 3},
-		[SYS_GETPEERNAME] = {"getpeername", 3}, [SYS_SOCKETPAIR] = {"socketpair", 4},
-		[SYS_SEND] = {"send", 4},	      [SYS_RECV] = {"recv", 4},
-		[SYS_SENDTO] = {"sendto", 6},	      [SYS_RECVFROM] = {"recvfrom", 6},
-		[SYS_SHUTDOWN] = {"shutdown", 2},     [SYS_SETSOCKOPT] = {"setsockopt", 5},
-		[SYS_GETSOCKOPT] = {"getsockopt", 5}, [SYS_SENDMSG] = {"sendmsg", 3},
-		[SYS_RECVMSG] = {"recvmsg", 3},	      [SYS_ACCEPT4] = {"accept4", 4},
-		[SYS_RECVMMSG] = {"recvmmsg", 5},     [SYS_SENDMMSG] = {"sendmmsg", 4},
+		[SYS_SOCKET] = {"socket", 3},
+		[SYS_BIND] = {"bind", 3},
+		[SYS_CONNECT] = {"connect", 3},
+		[SYS_LISTEN] = {"listen", 2},
+		[SYS_ACCEPT] = {"accept", 3},
+		[SYS_GETSOCKNAME] = {"getsockname", 3},
+		[SYS_GETPEERNAME] = {"getpeername", 3},
+		[SYS_SOCKETPAIR] = {"socketpair", 4},
+		[SYS_SEND] = {"send", 4},
+		[SYS_RECV] = {"recv", 4},
+		[SYS_SENDTO] = {"sendto", 6},
+		[SYS_RECVFROM] = {"recvfrom", 6},
+		[SYS_SHUTDOWN] = {"shutdown", 2},
+		[SYS_SETSOCKOPT] = {"setsockopt", 5},
+		[SYS_GETSOCKOPT] = {"getsockopt", 5},
+		[SYS_SENDMSG] = {"sendmsg", 3},
+		[SYS_RECVMSG] = {"recvmsg", 3},
+		[SYS_ACCEPT4] = {"accept4", 4},
+		[SYS_RECVMMSG] = {"recvmmsg", 5},
+		[SYS_SENDMMSG] = {"sendmmsg", 4},
 	};
 	uint64_t which = a[0], args[6] = {0};
 

@@ -108,7 +108,8 @@ int64_t sys_mq_notify(struct thread *t, const struct call *call, const uint64_t 
 		return -EFAULT;
 	/* A thread's notification is a message on a socket: 32 bytes that the kernel copies. */
 	if (event.sigev_notify == SIGEV_THREAD)
-		event.sigev_value.sival_ptr = guest_pointer(t, HPTR(event.sigev_value.sival_ptr), 32);
+		event.sigev_value.sival_ptr =
+			guest_pointer(t, HPTR(event.sigev_value.sival_ptr), 32);
 	return HOST(t, SYS_mq_notify, a[0], HPTR(&event));
 }
 

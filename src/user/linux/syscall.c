@@ -210,9 +210,7 @@ static int64_t convert(struct thread *t, const struct call *call, const uint64_t
 		case ARG_BUF_OUT: c->host[i] = HPTR(guest_pointer(t, a[i], 1)); break;
 		case ARG_STRUCT_IN:
 		case ARG_STRUCT_OUT:
-		case ARG_STRUCT_INOUT:
-			result = convert_struct(t, arg, a[i], &c->host[i], c);
-			break;
+		case ARG_STRUCT_INOUT: result = convert_struct(t, arg, a[i], &c->host[i], c); break;
 		default: break;
 		}
 	}

@@ -12,15 +12,15 @@
 
 enum arg_kind {
 	ARG_NONE,
-	ARG_INT,     /* 32 bits, signed; also descriptors */
-	ARG_UINT,    /* 32 bits */
-	ARG_LONG,    /* of the ABI's word size, signed */
+	ARG_INT,  /* 32 bits, signed; also descriptors */
+	ARG_UINT, /* 32 bits */
+	ARG_LONG, /* of the ABI's word size, signed */
 	ARG_ULONG,
-	ARG_OFF64,   /* 64 bits: two registers of 32-bit ABIs */
-	ARG_PATH,    /* a file that is looked up: the prefix of -L applies */
-	ARG_STRING,  /* a name that the kernel reads itself */
-	ARG_PTR,     /* memory that the kernel or a function reads */
-	ARG_BUF_IN,  /* bytes; the next argument is their number */
+	ARG_OFF64,  /* 64 bits: two registers of 32-bit ABIs */
+	ARG_PATH,   /* a file that is looked up: the prefix of -L applies */
+	ARG_STRING, /* a name that the kernel reads itself */
+	ARG_PTR,    /* memory that the kernel or a function reads */
+	ARG_BUF_IN, /* bytes; the next argument is their number */
 	ARG_BUF_OUT,
 	ARG_STRUCT_IN,
 	ARG_STRUCT_OUT,
@@ -96,10 +96,10 @@ void strace_signal(struct thread *t, const struct guest_signal *s);
 /* --- what functions of calls share --- */
 
 /* Host call of a row with these arguments. */
-#define HOST(t, nr, ...)	    HOST_(t, nr, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
-#define HOST_(t, nr, a, b, c, d, e, f, ...) \
-	host_call(t, nr, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e), \
-		  (uint64_t)(f))
+#define HOST(t, nr, ...) HOST_(t, nr, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define HOST_(t, nr, a, b, c, d, e, f, ...)                                          \
+	host_call(t, nr, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), \
+		  (uint64_t)(e), (uint64_t)(f))
 #define HPTR(p) ((uint64_t)(uintptr_t)(p))
 
 /* A path argument on the host: in `buffer` (PATH_MAX bytes), or the guest's own bytes. 0 or
@@ -128,13 +128,13 @@ call_fn sys_none;
 call_fn sys_accept, sys_affinity, sys_arm_fadvise, sys_bind, sys_brk, sys_cap, sys_chown16,
 	sys_clock_gettime, sys_clone, sys_clone3, sys_dup3, sys_epoll_pwait2, sys_epoll_wait,
 	sys_execve, sys_exit, sys_exit_group, sys_fcntl, sys_flags, sys_fork, sys_futex,
-	sys_get_robust_list, sys_getdents, sys_getdents64, sys_getid16, sys_getrlimit, sys_getsockopt,
-	sys_gettimeofday, sys_groups, sys_groups16, sys_ioctl, sys_ipc, sys_llseek, sys_madvise,
-	sys_mincore, sys_mlockall, sys_mmap, sys_mmsg, sys_mprotect, sys_mq_notify, sys_mq_open,
-	sys_mremap, sys_msgctl, sys_msgrcv, sys_msgsnd, sys_munmap, sys_nice, sys_old_mmap,
-	sys_old_select, sys_open, sys_openat2, sys_pause, sys_personality, sys_pipe, sys_poll,
-	sys_ppoll, sys_prctl, sys_prlimit, sys_pselect6, sys_readlink, sys_recvfrom, sys_recvmsg,
-	sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigprocmask, sys_rt_sigqueueinfo,
+	sys_get_robust_list, sys_getdents, sys_getdents64, sys_getid16, sys_getrlimit,
+	sys_getsockopt, sys_gettimeofday, sys_groups, sys_groups16, sys_ioctl, sys_ipc, sys_llseek,
+	sys_madvise, sys_mincore, sys_mlockall, sys_mmap, sys_mmsg, sys_mprotect, sys_mq_notify,
+	sys_mq_open, sys_mremap, sys_msgctl, sys_msgrcv, sys_msgsnd, sys_munmap, sys_nice,
+	sys_old_mmap, sys_old_select, sys_open, sys_openat2, sys_pause, sys_personality, sys_pipe,
+	sys_poll, sys_ppoll, sys_prctl, sys_prlimit, sys_pselect6, sys_readlink, sys_recvfrom,
+	sys_recvmsg, sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigprocmask, sys_rt_sigqueueinfo,
 	sys_rt_sigsuspend, sys_rt_sigtimedwait, sys_select, sys_semctl, sys_sendmsg, sys_sendto,
 	sys_set_robust_list, sys_set_tid_address, sys_setid16, sys_setrlimit, sys_setsockopt,
 	sys_sgetmask, sys_shmat, sys_shmctl, sys_shmdt, sys_sigaction, sys_sigaltstack, sys_signal,

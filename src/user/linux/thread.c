@@ -352,8 +352,8 @@ static int64_t clone_vfork(struct thread *t, const struct clone_request *r)
 	uint64_t all = ~UINT64_C(0);
 	struct vfork_start s = {t, r};
 	struct kept kept;
-	char *stack = mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	char *stack =
+		mmap(NULL, HOST_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (stack == MAP_FAILED)
 		return -ENOMEM;
@@ -361,7 +361,8 @@ static int64_t clone_vfork(struct thread *t, const struct clone_request *r)
 	registers_keep(t, &kept);
 	t->hand = sighand_copy(t->hand);
 	int pidfd = -1;
-	int flags = CLONE_VM | CLONE_VFORK | (int)(r->flags & (CLONE_PIDFD | CLONE_FILES | CLONE_FS));
+	int flags =
+		CLONE_VM | CLONE_VFORK | (int)(r->flags & (CLONE_PIDFD | CLONE_FILES | CLONE_FS));
 	pid_t pid = clone(vfork_main, stack + HOST_STACK, flags | r->exit_signal, &s, &pidfd);
 	int code = errno;
 	sighand_unref(t->hand);

@@ -27,8 +27,8 @@ struct process;
 
 /* What system calls return beside errno values. */
 enum {
-	RESTART_CALL = 512,    /* not started or to be started again: the pc goes back to it */
-	STATE_IS_SET = 513,    /* registers are as they shall be (sigreturn, execve) */
+	RESTART_CALL = 512, /* not started or to be started again: the pc goes back to it */
+	STATE_IS_SET = 513, /* registers are as they shall be (sigreturn, execve) */
 	NO_SUCH_CALL = ENOSYS,
 };
 
@@ -53,22 +53,22 @@ struct guest_signal {
 };
 
 struct abi {
-	const char *name;	/* of the architecture, as programs' names have it: "i386" */
-	const char *cpu_arch;	/* which is its processor's cpu_class.isa */
+	const char *name;     /* of the architecture, as programs' names have it: "i386" */
+	const char *cpu_arch; /* which is its processor's cpu_class.isa */
 	const char *default_cpu;
-	const char *uname;	/* machine field of uname() */
-	const char *platform;	/* AT_PLATFORM */
-	enum abi_index index;	/* column of system call numbers */
+	const char *uname;    /* machine field of uname() */
+	const char *platform; /* AT_PLATFORM */
+	enum abi_index index; /* column of system call numbers */
 	uint16_t elf_machine;
-	uint8_t word;		/* bytes of a long and of a pointer: 4 or 8 */
-	uint8_t align64;	/* alignment of 64-bit members of structures */
+	uint8_t word;	 /* bytes of a long and of a pointer: 4 or 8 */
+	uint8_t align64; /* alignment of 64-bit members of structures */
 	bool big_endian;
-	bool even_pairs;	/* 64-bit arguments of calls start at an even register */
-	bool arm_open_flags;	/* O_DIRECTORY and its neighbours have ARM's values */
-	bool epoll_packed;	/* struct epoll_event has no padding */
-	uint64_t task_size;	/* end of the address space, where the host can give so much */
-	uint64_t exec_base;	/* where position-independent programs go, as part of task_size in
-				 * 1/256 */
+	bool even_pairs;     /* 64-bit arguments of calls start at an even register */
+	bool arm_open_flags; /* O_DIRECTORY and its neighbours have ARM's values */
+	bool epoll_packed;   /* struct epoll_event has no padding */
+	uint64_t task_size;  /* end of the address space, where the host can give so much */
+	uint64_t exec_base;  /* where position-independent programs go, as part of task_size in
+			      * 1/256 */
 	const struct cpu_class *cpu_class;
 
 	/* A vCPU has been made: sets hooks and the state in which programs start. */
@@ -123,12 +123,12 @@ struct thread {
 	bool bus;		   /* the fault that is being raised is SIGBUS */
 	int bus_code;
 	/* signals (signal.c) */
-	uint32_t noted;		 /* a host signal waits in `note`; read by the call stub */
+	uint32_t noted; /* a host signal waits in `note`; read by the call stub */
 	siginfo_t note;
-	uint64_t mask;		 /* the guest's */
-	uint64_t call_mask;	 /* mask during a call that sets one (ppoll, sigsuspend) */
+	uint64_t mask;	    /* the guest's */
+	uint64_t call_mask; /* mask during a call that sets one (ppoll, sigsuspend) */
 	bool has_call_mask;
-	uint64_t held;		 /* asynchronous SIGSEGV and SIGBUS while they are masked */
+	uint64_t held; /* asynchronous SIGSEGV and SIGBUS while they are masked */
 	siginfo_t held_info[2];
 	struct {
 		uint64_t sp, size;
@@ -151,18 +151,18 @@ struct process {
 	char *prefix;  /* -L */
 	char *exe;     /* path of the program, resolved */
 	char *uname_release;
-	char **self_args;     /* options that an emulator started for execve() gets */
-	int self_fd;	      /* the emulator's executable */
+	char **self_args; /* options that an emulator started for execve() gets */
+	int self_fd;	  /* the emulator's executable */
 	uint64_t stack_size;
 	uint64_t arg_start, arg_end, env_start, env_end, auxv_start, auxv_end, stack_start;
 	uint64_t code_start, code_end, data_start, data_end, entry;
 	uint64_t trampolines; /* guest page of signal returns */
 	uint32_t personality;
-	bool strace;
+	bool strace, flat; /* flat: a bFLT program */
 	const char *cpu_model;
 	struct region root, ram, kernel; /* address space of the vCPUs */
 	struct address_space space;
-	unsigned int kernel_pages; /* taken of `kernel` */
+	unsigned int kernel_pages;	    /* taken of `kernel` */
 	struct rlimit limits[RLIM_NLIMITS]; /* those that are kept from the host */
 	bool limit_set[RLIM_NLIMITS];
 };
@@ -237,11 +237,11 @@ void mm_fork_unlock(struct mm *mm, bool child);
 struct image {
 	uint64_t entry, interp_base, phdr, load_base;
 	uint16_t phent, phnum;
-	uint64_t start, flags;	/* of the first instruction; e_flags */
+	uint64_t start, flags; /* of the first instruction; e_flags */
 	uint64_t brk;
 	bool exec_stack, read_implies_exec;
-	bool flat;		/* bFLT: no auxiliary vector, argv and envp by pointer */
-	uint64_t flat_stack;	/* bytes of stack that its header asks for */
+	bool flat;	     /* bFLT: no auxiliary vector, argv and envp by pointer */
+	uint64_t flat_stack; /* bytes of stack that its header asks for */
 	uint64_t flat_data;
 };
 
@@ -250,7 +250,8 @@ enum file_kind { FILE_OTHER, FILE_GUEST, FILE_SCRIPT, FILE_FOREIGN };
 enum file_kind image_kind(const struct abi *abi, const uint8_t *head, size_t len,
 			  const char **foreign);
 struct error *image_load(struct thread *t, const char *path, struct image *img) NODISCARD;
-struct error *user_elf_load(struct thread *t, int fd, const char *path, struct image *img) NODISCARD;
+struct error *user_elf_load(struct thread *t, int fd, const char *path,
+			    struct image *img) NODISCARD;
 struct error *flat_load(struct thread *t, int fd, struct image *img) NODISCARD;
 /* Makes the stack with arguments, environment and auxiliary vector; its pointer. */
 struct error *stack_build(struct thread *t, const struct image *img, char **argv, char **envp,

@@ -90,12 +90,12 @@ static void fault(struct thread *t, int signo, int code, uint64_t addr)
 /* Code of SIGFPE from x87's or SSE's status bits. */
 static int fpe_code(uint32_t status)
 {
-	return status & FSW_IE		     ? FPE_FLTINV
-	       : status & FSW_ZE	     ? FPE_FLTDIV
-	       : status & FSW_OE	     ? FPE_FLTOVF
+	return status & FSW_IE		    ? FPE_FLTINV
+	       : status & FSW_ZE	    ? FPE_FLTDIV
+	       : status & FSW_OE	    ? FPE_FLTOVF
 	       : status & (FSW_UE | FSW_DE) ? FPE_FLTUND
-	       : status & FSW_PE	     ? FPE_FLTRES
-					     : 0;
+	       : status & FSW_PE	    ? FPE_FLTRES
+					    : 0;
 }
 
 static void page_fault(struct thread *t, struct x86_cpu *c, uint32_t error)
@@ -304,8 +304,8 @@ static void put_area(uint8_t *at, const struct user_desc *d)
 {
 	uint32_t attr = SEG_S | SEG_A | 3 << SEG_DPL_SHIFT | (uint32_t)d->contents << 10;
 
-	if (area_is_empty(d) || (!d->base_addr && !d->limit && d->read_exec_only == 1 &&
-				 d->seg_not_present == 1)) {
+	if (area_is_empty(d) ||
+	    (!d->base_addr && !d->limit && d->read_exec_only == 1 && d->seg_not_present == 1)) {
 		memset(at, 0, 8);
 		return;
 	}
@@ -504,8 +504,8 @@ static uint64_t hwcap(struct thread *t, unsigned int n)
 static void map_fixed(struct thread *t)
 {
 	static const uint8_t code[] = {
-		0x58, 0xb8, 0x77, 0, 0, 0, 0xcd, 0x80,	    /* pop eax; mov eax, 119; int 80h */
-		0xb8, 0xad, 0,	  0, 0, 0xcd, 0x80,	    /* mov eax, 173; int 80h */
+		0x58, 0xb8, 0x77, 0, 0, 0,    0xcd, 0x80, /* pop eax; mov eax, 119; int 80h */
+		0xb8, 0xad, 0,	  0, 0, 0xcd, 0x80,	  /* mov eax, 173; int 80h */
 	};
 	struct process *p = t->process;
 
@@ -518,8 +518,8 @@ static void map_fixed(struct thread *t)
 	mm_protect(t, p->trampolines, GUEST_PAGE_SIZE, 5);
 }
 
-#define X86_COMMON                                                                             \
-	.cpu_arch = "x86", .cpu_class = &x86_cpu_class, .init = init, .start = start,          \
+#define X86_COMMON                                                                              \
+	.cpu_arch = "x86", .cpu_class = &x86_cpu_class, .init = init, .start = start,           \
 	.copy = copy, .set_sp = set_sp, .get_sp = get_sp, .get_pc = get_pc, .restart = restart, \
 	.host_fault = host_fault, .hwcap = hwcap, .map_fixed = map_fixed, .epoll_packed = true
 
