@@ -19,12 +19,12 @@ static uint64_t l1_index(const struct qcow2 *q, uint64_t offset)
 	return offset >> (q->cluster_bits + q->l2_bits);
 }
 
-static uint64_t entry_get(const struct table *t, uint32_t index)
+uint64_t qcow2_entry_get(const struct table *t, uint32_t index)
 {
 	return load_be64(t->data + 8 * index);
 }
 
-static void entry_set(struct qcow2 *q, struct table *t, uint32_t index, uint64_t entry)
+void qcow2_entry_set(struct qcow2 *q, struct table *t, uint32_t index, uint64_t entry)
 {
 	store_be64(t->data + 8 * index, entry);
 	qcow2_table_dirty(&q->l2, t, 8 * index, 8);
@@ -64,16 +64,6 @@ static bool is_own(const struct qcow2 *q, uint64_t entry)
 static bool is_reserved(const struct qcow2 *q, uint64_t entry)
 {
 	return is_zero(q, entry) && (entry & QCOW2_OFFSET_MASK) && (entry & QCOW2_COPIED);
-}
-
-void qcow2_compressed_span(const struct qcow2 *q, uint64_t entry, uint64_t *offset, uint32_t *size)
-{
-	unsigned int bits = 62 - (q->cluster_bits - 8);
-	uint64_t start = entry & ((UINT64_C(1) << bits) - 1);
-	uint32_t sectors = (uint32_t)(entry >> bits & ((1u << (q->cluster_bits - 8)) - 1)) + 1;
-
-	*offset = start;
-	*size = sectors * 512 - (start & 511);
 }
 
 static int check_offset(struct image *img, uint64_t entry)
@@ -156,32 +146,6 @@ void qcow2_free_entry(struct image *img, uint64_t entry)
 
 /* --- reading --- */
 
-static int read_compressed(struct image *img, uint64_t entry, uint64_t offset, uint8_t *buf,
-			   size_t len)
-{
-	struct qcow2 *q = qcow2_of(img);
-	uint64_t at;
-	uint32_t size;
-
-	qcow2_compressed_span(q, entry, &at, &size);
-	if (!q->unpacked)
-		q->unpacked = g_malloc(q->cluster_size);
-	if (q->unpacked_offset != at) {
-		uint8_t *packed = g_malloc(size);
-		q->unpacked_offset = UINT64_MAX;
-		int err = image_pread_padded(img->file, at, packed, size);
-		if (!err)
-			err = qcow2_decompress(q->compression, packed, size, q->unpacked,
-					       q->cluster_size);
-		g_free(packed);
-		if (err)
-			return err;
-		q->unpacked_offset = at;
-	}
-	memcpy(buf, q->unpacked + qcow2_offset_in_cluster(q, offset), len);
-	return 0;
-}
-
 static int read_data(struct image *img, uint64_t at, uint64_t offset, uint8_t *buf, size_t len)
 {
 	struct qcow2 *q = qcow2_of(img);
@@ -209,12 +173,12 @@ static uint64_t extent_length(const struct qcow2 *q, const struct table *t, uint
 {
 	uint32_t i = qcow2_l2_index(q, offset), last = 1u << q->l2_bits;
 	uint64_t n = q->cluster_size - qcow2_offset_in_cluster(q, offset);
-	uint64_t first = *entry = entry_get(t, i);
+	uint64_t first = *entry = qcow2_entry_get(t, i);
 
 	if (is_compressed(first))
 		return MIN(n, len);
 	for (i++; i < last && n < len; i++, n += q->cluster_size) {
-		uint64_t e = entry_get(t, i);
+		uint64_t e = qcow2_entry_get(t, i);
 		if (is_compressed(e) || is_zero(q, e) != is_zero(q, first) ||
 		    is_allocated(q, e) != is_allocated(q, first))
 			break;
@@ -232,6 +196,7 @@ static int read_extent(struct image *img, uint64_t offset, uint8_t *buf, size_t 
 	struct qcow2 *q = qcow2_of(img);
 	struct table *t;
 	uint64_t entry = 0;
+	size_t want = len;
 	int err = qcow2_l2_find(img, offset, &t);
 
 	if (err)
@@ -244,7 +209,7 @@ static int read_extent(struct image *img, uint64_t offset, uint8_t *buf, size_t 
 	}
 	*done = len;
 	if (is_compressed(entry))
-		return read_compressed(img, entry, offset, buf, len);
+		return qcow2_read_packed(img, t, offset, buf, want, done);
 	if (is_zero(q, entry)) {
 		memset(buf, 0, len);
 		return 0;
@@ -315,8 +280,8 @@ static uint64_t count_foreign(const struct qcow2 *q, const struct table *t, uint
 	uint32_t i = qcow2_l2_index(q, offset), end = 1u << q->l2_bits;
 	uint64_t n = 0;
 
-	while (n < want && i < end && !is_own(q, entry_get(t, i)) &&
-	       !is_reserved(q, entry_get(t, i))) {
+	while (n < want && i < end && !is_own(q, qcow2_entry_get(t, i)) &&
+	       !is_reserved(q, qcow2_entry_get(t, i))) {
 		n++;
 		i++;
 	}
@@ -327,10 +292,10 @@ static uint64_t count_own(const struct qcow2 *q, const struct table *t, uint64_t
 			  uint64_t want)
 {
 	uint32_t i = qcow2_l2_index(q, offset), end = 1u << q->l2_bits;
-	uint64_t n = 0, at = entry_get(t, i) & QCOW2_OFFSET_MASK;
+	uint64_t n = 0, at = qcow2_entry_get(t, i) & QCOW2_OFFSET_MASK;
 
-	while (n < want && i < end && is_own(q, entry_get(t, i)) &&
-	       (entry_get(t, i) & QCOW2_OFFSET_MASK) == at + (n << q->cluster_bits)) {
+	while (n < want && i < end && is_own(q, qcow2_entry_get(t, i)) &&
+	       (qcow2_entry_get(t, i) & QCOW2_OFFSET_MASK) == at + (n << q->cluster_bits)) {
 		n++;
 		i++;
 	}
@@ -397,7 +362,8 @@ static int write_new(struct image *img, uint64_t offset, const uint8_t *buf, siz
 	err = qcow2_l2_for_write(img, offset, &t);
 	if (err)
 		return err;
-	uint64_t first = entry_get(t, i), last = entry_get(t, i + (uint32_t)clusters - 1);
+	uint64_t first = qcow2_entry_get(t, i),
+		 last = qcow2_entry_get(t, i + (uint32_t)clusters - 1);
 	err = fill_clusters(img, at, fresh_end, first, last, offset, buf, len);
 	if (err) { /* nothing points at them yet */
 		qcow2_refcount_add(img, at, clusters << q->cluster_bits, -1);
@@ -405,8 +371,9 @@ static int write_new(struct image *img, uint64_t offset, const uint8_t *buf, siz
 	}
 	err = qcow2_l2_for_write(img, offset, &t); /* reading may have pushed it out */
 	for (uint64_t n = 0; n < clusters && !err; n++) {
-		qcow2_free_entry(img, entry_get(t, i + (uint32_t)n));
-		entry_set(q, t, i + (uint32_t)n, (at + (n << q->cluster_bits)) | QCOW2_COPIED);
+		qcow2_free_entry(img, qcow2_entry_get(t, i + (uint32_t)n));
+		qcow2_entry_set(q, t, i + (uint32_t)n,
+				(at + (n << q->cluster_bits)) | QCOW2_COPIED);
 	}
 	return err;
 }
@@ -432,7 +399,7 @@ static int write_reserved(struct image *img, uint64_t entry, uint64_t offset, co
 	if (!err)
 		err = qcow2_l2_for_write(img, offset, &t);
 	if (!err)
-		entry_set(q, t, qcow2_l2_index(q, offset), entry & ~QCOW2_ZERO);
+		qcow2_entry_set(q, t, qcow2_l2_index(q, offset), entry & ~QCOW2_ZERO);
 	return err;
 }
 
@@ -448,7 +415,7 @@ static int write_extent(struct image *img, uint64_t offset, const uint8_t *buf, 
 	if (err)
 		return err;
 	uint64_t own = count_own(q, t, offset, want);
-	uint64_t entry = entry_get(t, qcow2_l2_index(q, offset));
+	uint64_t entry = qcow2_entry_get(t, qcow2_l2_index(q, offset));
 	if (is_reserved(q, entry))
 		return write_reserved(img, entry, offset, buf, len, done);
 	if (!own)
@@ -475,33 +442,6 @@ int qcow2_do_write(struct image *img, uint64_t offset, const uint8_t *buf, size_
 	return err;
 }
 
-int qcow2_write_packed(struct image *img, uint64_t offset, const void *packed, size_t size)
-{
-	struct qcow2 *q = qcow2_of(img);
-	uint32_t i = qcow2_l2_index(q, offset);
-	unsigned int bits = 62 - (q->cluster_bits - 8);
-	uint64_t at;
-	struct table *t;
-
-	if (q->broken)
-		return EIO;
-	if (!size || size > q->cluster_size || qcow2_offset_in_cluster(q, offset))
-		return EINVAL;
-	int err = qcow2_l2_for_write(img, offset, &t);
-	if (!err)
-		err = qcow2_alloc_bytes(img, (uint32_t)size, &at);
-	if (!err)
-		err = image_pwrite(img->file, at, packed, size);
-	if (!err)
-		err = qcow2_l2_for_write(img, offset, &t);
-	if (err)
-		return err;
-	uint64_t sectors = ((at + size - 1) >> 9) - (at >> 9);
-	qcow2_free_entry(img, entry_get(t, i));
-	entry_set(q, t, i, at | sectors << bits | QCOW2_COMPRESSED);
-	return 0;
-}
-
 /* --- zeroing and discarding --- */
 
 /* Makes a whole cluster read as zeroes, or (drop) as nothing at all. */
@@ -515,7 +455,7 @@ static int drop_cluster(struct image *img, uint64_t offset, bool keep_space, boo
 	if (err)
 		return err;
 	bool backed = img->backing_file != NULL;
-	uint64_t old = t ? entry_get(t, i) : 0;
+	uint64_t old = t ? qcow2_entry_get(t, i) : 0;
 	if (!drop && is_zero(q, old) && (keep_space || !(old & QCOW2_OFFSET_MASK)))
 		return 0;
 	if (!is_allocated(q, old) && (drop || !backed))
@@ -523,13 +463,13 @@ static int drop_cluster(struct image *img, uint64_t offset, bool keep_space, boo
 	err = qcow2_l2_for_write(img, offset, &t);
 	if (err)
 		return err;
-	old = entry_get(t, i);
+	old = qcow2_entry_get(t, i);
 	if (keep_space && is_own(q, old) && q->version >= 3) {
-		entry_set(q, t, i, old | QCOW2_ZERO);
+		qcow2_entry_set(q, t, i, old | QCOW2_ZERO);
 		return 0;
 	}
 	qcow2_free_entry(img, old);
-	entry_set(q, t, i, !drop && q->version >= 3 ? QCOW2_ZERO : 0);
+	qcow2_entry_set(q, t, i, !drop && q->version >= 3 ? QCOW2_ZERO : 0);
 	return 0;
 }
 
@@ -541,7 +481,7 @@ static int write_zero_bytes(struct image *img, uint64_t offset, uint64_t len)
 
 	if (err)
 		return err;
-	uint64_t entry = t ? entry_get(t, qcow2_l2_index(q, offset)) : 0;
+	uint64_t entry = t ? qcow2_entry_get(t, qcow2_l2_index(q, offset)) : 0;
 	if (reads_zero(img, offset & ~(uint64_t)(q->cluster_size - 1), entry))
 		return 0;
 	uint8_t *zeroes = g_malloc0(len);
@@ -643,43 +583,3 @@ int qcow2_map_range(struct image *img, uint64_t offset, uint64_t len, struct ima
 }
 
 /* --- L1 --- */
-
-/* A longer L1 table in a new place; the header's switch to it is one write. */
-int qcow2_grow_l1(struct image *img, uint64_t entries)
-{
-	struct qcow2 *q = qcow2_of(img);
-	uint64_t at, old_offset = q->l1_offset, old_bytes = q->l1_size * 8ull;
-	uint8_t be[12];
-
-	if (entries <= q->l1_size)
-		return 0;
-	if (entries * 8 > QCOW2_MAX_L1)
-		return EFBIG;
-	int err = qcow2_alloc(img, qcow2_clusters(q, entries * 8), &at);
-	if (err)
-		return err;
-	err = qcow2_write_back(img);
-	uint64_t *l1 = g_new0(uint64_t, entries);
-	uint64_t bytes = qcow2_clusters(q, entries * 8) << q->cluster_bits;
-	uint64_t *disk = g_malloc0(bytes);
-	memcpy(l1, q->l1, old_bytes);
-	for (uint32_t i = 0; i < q->l1_size; i++)
-		store_be64(&disk[i], l1[i]);
-	if (!err)
-		err = image_pwrite(img->file, at, disk, bytes);
-	g_free(disk);
-	store_be32(be, (uint32_t)entries);
-	store_be64(be + 4, at);
-	if (!err)
-		err = qcow2_patch_header(img, H_L1_SIZE, be, sizeof(be));
-	if (err) {
-		g_free(l1);
-		return err;
-	}
-	g_free(q->l1);
-	q->l1 = l1;
-	q->l1_size = (uint32_t)entries;
-	q->l1_offset = at;
-	qcow2_free_later(img, old_offset, old_bytes);
-	return 0;
-}

@@ -263,3 +263,45 @@ void qcow2_corrupt(struct image *img, const char *format, ...)
 	}
 	g_free(what);
 }
+
+/* --- a longer L1 table --- */
+
+/* A longer L1 table in a new place; the header's switch to it is one write. */
+int qcow2_grow_l1(struct image *img, uint64_t entries)
+{
+	struct qcow2 *q = qcow2_of(img);
+	uint64_t at, old_offset = q->l1_offset, old_bytes = q->l1_size * 8ull;
+	uint8_t be[12];
+
+	if (entries <= q->l1_size)
+		return 0;
+	if (entries * 8 > QCOW2_MAX_L1)
+		return EFBIG;
+	int err = qcow2_alloc(img, qcow2_clusters(q, entries * 8), &at);
+	if (err)
+		return err;
+	err = qcow2_write_back(img);
+	uint64_t *l1 = g_new0(uint64_t, entries);
+	uint64_t bytes = qcow2_clusters(q, entries * 8) << q->cluster_bits;
+	uint64_t *disk = g_malloc0(bytes);
+	memcpy(l1, q->l1, old_bytes);
+	for (uint32_t i = 0; i < q->l1_size; i++)
+		store_be64(&disk[i], l1[i]);
+	if (!err)
+		err = image_pwrite(img->file, at, disk, bytes);
+	g_free(disk);
+	store_be32(be, (uint32_t)entries);
+	store_be64(be + 4, at);
+	if (!err)
+		err = qcow2_patch_header(img, H_L1_SIZE, be, sizeof(be));
+	if (err) {
+		g_free(l1);
+		return err;
+	}
+	g_free(q->l1);
+	q->l1 = l1;
+	q->l1_size = (uint32_t)entries;
+	q->l1_offset = at;
+	qcow2_free_later(img, old_offset, old_bytes);
+	return 0;
+}

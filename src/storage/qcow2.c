@@ -277,6 +277,8 @@ static void qcow2_close(struct image *img)
 	g_free(q->l1);
 	g_free(q->reftable);
 	g_free(q->unpacked);
+	if (q->helpers)
+		g_thread_pool_free(q->helpers, FALSE, TRUE);
 	aes_key_free(q->key);
 }
 

@@ -124,7 +124,8 @@ struct qcow2 {
 	GArray *snapshots;  /* struct qcow2_snapshot */
 	GArray *extensions; /* struct qcow2_extension: those that are kept as they are */
 	struct aes_key *key;
-	uint8_t *unpacked; /* the compressed cluster last read */
+	GThreadPool *helpers; /* unpack clusters; NULL: not needed so far */
+	uint8_t *unpacked;    /* the compressed cluster last read */
 	uint64_t unpacked_offset;
 	bool broken;	     /* no more writes: corruption was found, or */
 	bool header_unknown; /* a change of the header failed halfway */
@@ -178,6 +179,7 @@ int qcow2_patch_header(struct image *img, unsigned int at, const void *bytes, si
 int qcow2_set_incompatible(struct image *img, uint64_t bits);
 void qcow2_corrupt(struct image *img, const char *format, ...) PRINTF(2, 3);
 void qcow2_l1_set(struct qcow2 *q, uint32_t index, uint64_t value);
+int qcow2_grow_l1(struct image *img, uint64_t entries);
 
 /* --- counts (qcow2-refcount.c) --- */
 
@@ -204,21 +206,29 @@ int qcow2_l2_find(struct image *img, uint64_t offset, struct table **t);
 /* The same for writing: made, or copied if it is shared. */
 int qcow2_l2_for_write(struct image *img, uint64_t offset, struct table **t);
 uint32_t qcow2_l2_index(const struct qcow2 *q, uint64_t offset);
+uint64_t qcow2_entry_get(const struct table *t, uint32_t index);
+void qcow2_entry_set(struct qcow2 *q, struct table *t, uint32_t index, uint64_t entry);
 /* Frees (later) what an L2 entry names. */
 void qcow2_free_entry(struct image *img, uint64_t entry);
-void qcow2_compressed_span(const struct qcow2 *q, uint64_t entry, uint64_t *offset, uint32_t *size);
 int qcow2_do_read(struct image *img, uint64_t offset, uint8_t *buf, size_t len);
 int qcow2_do_write(struct image *img, uint64_t offset, const uint8_t *buf, size_t len);
 int qcow2_zero_range(struct image *img, uint64_t offset, uint64_t len, unsigned int flags);
 int qcow2_discard_range(struct image *img, uint64_t offset, uint64_t len);
 int qcow2_map_range(struct image *img, uint64_t offset, uint64_t len, struct image_extent *e);
+
+/* --- compressed clusters (qcow2-packed.c, qcow2-compress.c) --- */
+
+void qcow2_compressed_span(const struct qcow2 *q, uint64_t entry, uint64_t *offset, uint32_t *size);
+/* Reads from the compressed cluster at `offset`, whose table is `t`, and those behind it; *done is
+ * how much of `len`. */
+int qcow2_read_packed(struct image *img, const struct table *t, uint64_t offset, uint8_t *buf,
+		      size_t len, size_t *done);
 int qcow2_write_packed(struct image *img, uint64_t offset, const void *packed, size_t size);
 /* `kind` is the header's compression type. */
 int qcow2_decompress(uint32_t kind, const void *in, size_t in_len, void *out, size_t out_len);
 /* Raw deflate as qcow and qcow2 use it; 0 where the result is not smaller. */
 size_t zlib_compress_cluster(const void *in, size_t len, void *out);
 size_t qcow2_compress(struct image *img, const void *in, size_t len, void *out);
-int qcow2_grow_l1(struct image *img, uint64_t entries);
 
 /* --- others --- */
 

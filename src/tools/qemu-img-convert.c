@@ -1,9 +1,5 @@
-/*
- * qemu-img convert and dd.
- *
- * Compressing takes nearly all the time of a convert -c, so clusters are compressed by a pool of
- * threads: the main thread reads a batch, waits for the batch before it, and writes that one.
- */
+/* qemu-img convert and dd: sources, targets and options. qemu-img-copy.c moves the data. */
+#include "tools/qemu-img-copy.h"
 #include "tools/qemu-img.h"
 
 #include "base/optstr.h"
@@ -13,292 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHUNK (2u << 20)
-
 static const char *operand(const struct img_args *a, unsigned int i)
 {
 	return i < a->operands->len ? g_ptr_array_index(a->operands, i) : NULL;
 }
 
-/* A cluster on its way through the pool. */
-struct packed {
-	uint64_t offset;
-	size_t len, packed_len; /* packed_len 0: stored as it is */
-	uint8_t *data, *out;
-};
-
 struct convert {
 	struct img_args *args;
-	GPtrArray *sources;
-	struct image *target;
-	uint64_t size;
-	bool target_zero; /* what is not written reads as zeroes */
-	bool over_backing;
-	bool salvage;
-	uint64_t sparse;
-	struct progress progress;
-	/* compressing */
-	GThreadPool *pool;
-	GMutex mutex;
-	GCond finished;
-	unsigned int running;
-	GPtrArray *batch; /* struct packed *, in order */
-	unsigned int batch_max;
+	struct image_copy copy;
 };
-
-/* --- sources: one after the other --- */
-
-static struct image *source_at(struct convert *c, uint64_t at, uint64_t *offset)
-{
-	for (unsigned int i = 0; i < c->sources->len; i++) {
-		struct image *img = g_ptr_array_index(c->sources, i);
-		if (at < img->size) {
-			*offset = at;
-			return img;
-		}
-		at -= img->size;
-	}
-	return NULL;
-}
-
-static int read_salvaging(struct convert *c, struct image *img, uint64_t at, uint8_t *buf, size_t n)
-{
-	int err = image_pread(img, at, buf, n);
-
-	if (!err || !c->salvage)
-		return err;
-	for (size_t i = 0; i < n; i += SECTOR_SIZE) {
-		size_t len = MIN(SECTOR_SIZE, n - i);
-		err = image_pread(img, at + i, buf + i, len);
-		if (!err)
-			continue;
-		warn_report("error while reading offset %" G_GUINT64_FORMAT ": %s", at + i,
-			    g_strerror(err));
-		memset(buf + i, 0, len);
-	}
-	return 0;
-}
-
-/* --- compressing --- */
-
-static void compress_one(void *item, void *opaque)
-{
-	struct packed *p = item;
-	struct convert *c = opaque;
-	struct image *t = c->target;
-
-	if (p->len < t->cluster_size)
-		memset(p->data + p->len, 0, t->cluster_size - p->len);
-	p->packed_len = t->driver->compress(t, p->data, t->cluster_size, p->out);
-	g_mutex_lock(&c->mutex);
-	if (!--c->running)
-		g_cond_signal(&c->finished);
-	g_mutex_unlock(&c->mutex);
-}
-
-static void packed_free(void *item)
-{
-	struct packed *p = item;
-
-	g_free(p->data);
-	g_free(p->out);
-	g_free(p);
-}
-
-static void wait_for_pool(struct convert *c)
-{
-	g_mutex_lock(&c->mutex);
-	while (c->running)
-		g_cond_wait(&c->finished, &c->mutex);
-	g_mutex_unlock(&c->mutex);
-}
-
-/* Writes the batch that the pool has finished. */
-static int write_batch(struct convert *c)
-{
-	struct image *t = c->target;
-	int err = 0;
-
-	wait_for_pool(c);
-	for (unsigned int i = 0; i < c->batch->len && !err; i++) {
-		struct packed *p = g_ptr_array_index(c->batch, i);
-		err = p->packed_len
-			      ? t->driver->pwrite_prepared(t, p->offset, p->out, p->packed_len)
-			      : image_pwrite(t, p->offset, p->data, p->len);
-	}
-	g_ptr_array_set_size(c->batch, 0);
-	return err;
-}
-
-static int compress_cluster(struct convert *c, uint64_t at, const uint8_t *buf, size_t n)
-{
-	uint32_t cluster = c->target->cluster_size;
-	int err = c->batch->len >= c->batch_max ? write_batch(c) : 0;
-
-	if (err)
-		return err;
-	struct packed *p = g_new0(struct packed, 1);
-	p->offset = at;
-	p->len = n;
-	p->data = g_malloc(cluster);
-	p->out = g_malloc(cluster);
-	memcpy(p->data, buf, n);
-	g_ptr_array_add(c->batch, p);
-	g_mutex_lock(&c->mutex);
-	c->running++;
-	g_mutex_unlock(&c->mutex);
-	g_thread_pool_push(c->pool, p, NULL);
-	return 0;
-}
-
-/* --- writing --- */
-
-static int put_zeroes(struct convert *c, uint64_t at, uint64_t len)
-{
-	if (c->target_zero && !c->over_backing)
-		return 0;
-	return image_write_zeroes(c->target, at, len, c->sparse ? IMAGE_UNMAP : 0);
-}
-
-/* Runs of zeroes of at least the sparse size are left out; what is between them is written. */
-static int put_data(struct convert *c, uint64_t at, const uint8_t *buf, size_t len)
-{
-	/* A cluster takes its space whole, so holes within one save nothing. */
-	size_t unit = c->sparse ? MAX(c->sparse, MIN(c->target->cluster_size, 65536)) : len;
-	size_t start = 0, i = 0;
-	int err = 0;
-
-	while (i < len && !err) {
-		size_t n = MIN(unit - (at + i) % unit, len - i);
-		if (!c->sparse || !buffer_is_zero(buf + i, n)) {
-			i += n;
-			continue;
-		}
-		if (i > start)
-			err = image_pwrite(c->target, at + start, buf + start, i - start);
-		start = i;
-		while (i < len && buffer_is_zero(buf + i, MIN(unit - (at + i) % unit, len - i)))
-			i += MIN(unit - (at + i) % unit, len - i);
-		if (!err)
-			err = put_zeroes(c, at + start, i - start);
-		start = i;
-	}
-	return !err && len > start ? image_pwrite(c->target, at + start, buf + start, len - start)
-				   : err;
-}
-
-static int put_compressed(struct convert *c, uint64_t at, const uint8_t *buf, size_t len)
-{
-	uint32_t cluster = c->target->cluster_size;
-	int err = 0;
-
-	for (size_t i = 0; i < len && !err; i += cluster) {
-		size_t n = MIN(cluster, len - i);
-		if (!buffer_is_zero(buf + i, n))
-			err = c->pool ? compress_cluster(c, at + i, buf + i, n)
-				      : c->target->driver->pwrite_compressed(c->target, at + i,
-									     buf + i, n);
-	}
-	return err;
-}
-
-/* --- the loop --- */
-
-/* Reads [at, at+len), which may touch several sources, clusters at a time for compression. */
-static int copy_compressed(struct convert *c, uint8_t *buf)
-{
-	uint64_t at = 0;
-	int err = 0;
-
-	while (at < c->size && !err) {
-		size_t len = MIN(CHUNK, c->size - at), done = 0;
-		bool any = false;
-		while (done < len && !err) {
-			struct image_extent e;
-			unsigned int depth;
-			uint64_t offset;
-			struct image *img = source_at(c, at + done, &offset);
-			size_t n = MIN(len - done, img->size - offset);
-			err = image_map_chain(img, NULL, offset, n, &e, &depth, NULL);
-			if (err)
-				break;
-			if (e.zero || (!e.allocated && !e.data)) {
-				memset(buf + done, 0, e.length);
-			} else {
-				err = read_salvaging(c, img, offset, buf + done, e.length);
-				any = true;
-			}
-			done += e.length;
-		}
-		if (!err && any)
-			err = put_compressed(c, at, buf, len);
-		at += len;
-		progress_show(&c->progress, at, c->size);
-	}
-	return err ? err : write_batch(c);
-}
-
-static int copy_plain(struct convert *c, uint8_t *buf)
-{
-	uint64_t at = 0;
-	int err = 0;
-
-	while (at < c->size && !err) {
-		struct image_extent e;
-		unsigned int depth;
-		uint64_t offset, want = MIN(c->size - at, UINT64_C(1) << 30);
-		struct image *img = source_at(c, at, &offset);
-		want = MIN(want, img->size - offset);
-		err = c->over_backing ? image_map(img, offset, want, &e)
-				      : image_map_chain(img, NULL, offset, want, &e, &depth, NULL);
-		if (err)
-			break;
-		uint64_t n = e.length;
-		if (c->over_backing && !e.allocated) {
-			; /* the backing image shows it */
-		} else if ((e.zero || (!e.allocated && !e.data)) && c->sparse) {
-			err = put_zeroes(c, at, n);
-		} else {
-			n = MIN(n, CHUNK - at % CHUNK);
-			err = read_salvaging(c, img, offset, buf, n);
-			if (!err)
-				err = put_data(c, at, buf, n);
-		}
-		at += n;
-		progress_show(&c->progress, at, c->size);
-	}
-	return err;
-}
-
-static void start_pool(struct convert *c)
-{
-	unsigned int threads = MAX(g_get_num_processors(), 1);
-
-	c->batch = g_ptr_array_new_with_free_func(packed_free);
-	if (!c->args->compress || !c->target->driver->compress || c->target->encrypted)
-		return;
-	g_mutex_init(&c->mutex);
-	g_cond_init(&c->finished);
-	c->batch_max = MAX((8u << 20) / c->target->cluster_size, 4);
-	c->pool = g_thread_pool_new(compress_one, c, (gint)MIN(threads, 16), TRUE, NULL);
-}
-
-static int copy_all(struct convert *c)
-{
-	uint8_t *buf = NULL;
-
-	if (posix_memalign((void **)&buf, 4096, CHUNK + 4096))
-		return ENOMEM;
-	start_pool(c);
-	int err = c->args->compress ? copy_compressed(c, buf) : copy_plain(c, buf);
-	if (c->pool) {
-		wait_for_pool(c);
-		g_thread_pool_free(c->pool, FALSE, TRUE);
-	}
-	g_ptr_array_free(c->batch, TRUE);
-	free(buf);
-	return err ? err : image_flush(c->target);
-}
 
 /* --- setting up --- */
 
@@ -314,8 +33,8 @@ static struct error *open_sources(struct convert *c)
 		err = image_args_open_as(&a->image, operand(a, i), a->image.format, flags, &img);
 		if (err)
 			break;
-		g_ptr_array_add(c->sources, img);
-		c->size += img->size;
+		g_ptr_array_add(c->copy.sources, img);
+		c->copy.size += img->size;
 	}
 	return err;
 }
@@ -328,18 +47,18 @@ static struct error *select_snapshot(struct convert *c)
 
 	if (!id)
 		return NULL;
-	if (c->sources->len != 1)
+	if (c->copy.sources->len != 1)
 		return error_new("No support for concatenating multiple snapshot");
 	if (g_str_has_prefix(id, "snapshot.id="))
 		id += 12;
 	else if (g_str_has_prefix(id, "snapshot.name="))
 		id += 14;
-	struct image *img = g_ptr_array_index(c->sources, 0);
+	struct image *img = g_ptr_array_index(c->copy.sources, 0);
 	if (!img->driver->snapshot_load)
 		return error_new("Failed to load snapshot: not supported by '%s'",
 				 img->driver->name);
 	struct error *err = img->driver->snapshot_load(img, id);
-	c->size = img->size;
+	c->copy.size = img->size;
 	return error_prefix(err, "Failed to load snapshot");
 }
 
@@ -351,7 +70,7 @@ static struct error *create_target(struct convert *c, const char *name,
 	char size[24];
 
 	image_create_init(&create, driver, name);
-	g_snprintf(size, sizeof(size), "%" G_GUINT64_FORMAT, c->size);
+	g_snprintf(size, sizeof(size), "%" G_GUINT64_FORMAT, c->copy.size);
 	struct error *err = img_creation_options(a, &create);
 	if (!err && !image_create_str(&create, "size"))
 		image_create_set(&create, "size", size);
@@ -361,7 +80,7 @@ static struct error *create_target(struct convert *c, const char *name,
 		image_create_set(&create, "backing_file", a->backing);
 	if (!err && a->backing_format)
 		image_create_set(&create, "backing_fmt", a->backing_format);
-	c->over_backing = image_create_str(&create, "backing_file") != NULL;
+	c->copy.over_backing = image_create_str(&create, "backing_file") != NULL;
 	if (!err && a->compress && (!driver->supports_compress || !driver->pwrite_compressed))
 		err = error_new("Compression not supported for this file format");
 	const char *prealloc = image_create_str(&create, "preallocation");
@@ -370,7 +89,7 @@ static struct error *create_target(struct convert *c, const char *name,
 	if (!err)
 		err = image_create(&create);
 	if (!err)
-		c->target_zero =
+		c->copy.target_zero =
 			!prealloc || !strcmp(prealloc, "off") || strcmp(driver->name, "raw");
 	image_create_clear(&create);
 	return error_prefix(err, "%s: error while converting %s", name, driver->name);
@@ -381,8 +100,8 @@ static bool is_source(struct convert *c, const char *name)
 	char *target = realpath(name, NULL);
 	bool same = false;
 
-	for (unsigned int i = 0; target && i < c->sources->len && !same; i++) {
-		struct image *img = g_ptr_array_index(c->sources, i);
+	for (unsigned int i = 0; target && i < c->copy.sources->len && !same; i++) {
+		struct image *img = g_ptr_array_index(c->copy.sources, i);
 		for (; img && !same; img = img->backing) {
 			char *path = realpath(img->filename, NULL);
 			same = path && !strcmp(path, target);
@@ -420,28 +139,32 @@ static struct error *open_target(struct convert *c)
 	if (err)
 		return err;
 	struct image_args open_args = {.image_opts = a->target_image_opts};
-	err = image_args_open_as(&open_args, name, driver->name, flags, &c->target);
+	err = image_args_open_as(&open_args, name, driver->name, flags, &c->copy.target);
 	if (err)
 		return err;
-	c->target_zero = a->no_create ? a->target_is_zero : c->target_zero && c->target->zero_init;
-	if (a->compress && !c->target->driver->pwrite_compressed)
+	c->copy.target_zero =
+		a->no_create ? a->target_is_zero : c->copy.target_zero && c->copy.target->zero_init;
+	if (a->compress && !c->copy.target->driver->pwrite_compressed)
 		return error_new("Compression not supported for this file format");
-	if (c->target->size < c->size)
+	if (c->copy.target->size < c->copy.size)
 		return error_new("output file is smaller than input file");
 	return NULL;
 }
 
 static void close_sources(struct convert *c)
 {
-	for (unsigned int i = 0; i < c->sources->len; i++)
-		image_close(g_ptr_array_index(c->sources, i));
-	g_ptr_array_free(c->sources, TRUE);
+	for (unsigned int i = 0; i < c->copy.sources->len; i++)
+		image_close(g_ptr_array_index(c->copy.sources, i));
+	g_ptr_array_free(c->copy.sources, TRUE);
 }
 
 int img_convert(struct img_args *a)
 {
-	struct convert c = {
-		.args = a, .sources = g_ptr_array_new(), .sparse = 4096, .salvage = a->salvage};
+	struct convert c = {.args = a,
+			    .copy = {.sources = g_ptr_array_new(),
+				     .sparse = 4096,
+				     .salvage = a->salvage,
+				     .compress = a->compress}};
 	const char *name = operand(a, a->operands->len - 1);
 	bool existed = !access(name, F_OK);
 	struct error *err = NULL;
@@ -455,8 +178,8 @@ int img_convert(struct img_args *a)
 		return 0;
 	}
 	if (a->sparse) {
-		err = img_size(a->sparse, &c.sparse);
-		if (!err && (c.sparse & 511))
+		err = img_size(a->sparse, &c.copy.sparse);
+		if (!err && (c.copy.sparse & 511))
 			err = error_new("Invalid buffer size for sparse output specified. Valid "
 					"sizes are multiples of 512 up to 2 MiB");
 	}
@@ -468,18 +191,18 @@ int img_convert(struct img_args *a)
 		err = open_target(&c);
 	int status = 0, e = 0;
 	if (!err) {
-		progress_start(&c.progress, a->progress && !a->quiet);
-		e = copy_all(&c);
+		progress_start(&c.copy.progress, a->progress && !a->quiet);
+		e = image_copy_run(&c.copy);
 		if (e)
 			err = error_errno(e, "error while converting to '%s'", name);
 		else
-			progress_end(&c.progress);
+			progress_end(&c.copy.progress);
 	}
-	if (c.target)
-		status = img_close(c.target, err != NULL);
+	if (c.copy.target)
+		status = img_close(c.copy.target, err != NULL);
 	close_sources(&c);
 	/* A half-written file of ours is of no use to anybody. */
-	if (err && c.target && !existed && !a->no_create)
+	if (err && c.copy.target && !existed && !a->no_create)
 		unlink(name);
 	return err ? tool_fail(err) : status;
 }
