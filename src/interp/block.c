@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "interp/stats.h"
+#include "interp/tier.h"
 #include "interp/trace.h"
 
 #include <string.h>
@@ -50,6 +51,7 @@ struct code_cache {
 	GPtrArray *arenas;
 	struct block_builder builder;
 	bool full; /* the next quiesce point empties it */
+	unsigned int generation;
 };
 
 static struct code_cache *the_cache(void)
@@ -255,6 +257,8 @@ static void block_drop(struct code_cache *cache, struct block *b)
 		page_remove_block(cache, b, i);
 	for (unsigned int i = 0; i < b->op_count; i++)
 		__atomic_store_n(&b->ops[i].fn, op_dropped, __ATOMIC_RELAXED);
+	if (b->regions)
+		tier_block_dropped(b);
 	struct block_in *in = g_hash_table_lookup(cache->incoming, b);
 	g_hash_table_remove(cache->incoming, b);
 	while (in) {
@@ -319,6 +323,8 @@ void blocks_flush_all(void)
 	struct block_in *in;
 
 	g_mutex_lock(&cache->lock);
+	cache->generation++;
+	tier_flush();
 	memset(cache->hash, 0, sizeof(cache->hash));
 	g_hash_table_iter_init(&iter, cache->incoming);
 	while (g_hash_table_iter_next(&iter, NULL, (void **)&in)) {
@@ -400,6 +406,13 @@ static struct block *block_store(struct vcpu *v, const struct block_builder *b, 
 	block->op_where = (struct op_where *)((char *)block->ops + ops_size);
 	memcpy(block->ops, b->ops, ops_size);
 	memcpy(block->op_where, b->where, where_size);
+	for (unsigned int i = 0; i < b->op_count; i++)
+		block->op_where[i].branch = b->info[i].branch != 0;
+	block->entry_fn = block->ops[0].fn;
+	if (keep && tier_options.accel != ACCEL_INTERP) {
+		block->heat = tier_options.threshold;
+		block->ops[0].fn = op_profile;
+	}
 	return block;
 }
 
@@ -517,14 +530,17 @@ static struct block *block_build(struct vcpu *v, const struct code_place *at)
 	return block;
 }
 
+/* Does what is to be done when no vCPU runs guest code. */
 static void cache_empty_if_full(struct code_cache *cache)
 {
-	if (LIKELY(!cache->full))
+	if (LIKELY(!cache->full && !tier_wants_reclaim()))
 		return;
 	machine_lock();
 	machine_quiesce();
 	if (cache->full)
 		blocks_flush_all();
+	else if (tier_wants_reclaim())
+		tier_reclaim();
 	machine_resume();
 	machine_unlock();
 }
@@ -595,4 +611,56 @@ void block_link(struct vcpu *v, const struct op *from, struct block *target)
 		__atomic_store_n(&in->from->link, target->ops, __ATOMIC_RELEASE);
 	}
 	g_mutex_unlock(&cache->lock);
+}
+
+/* --- for the second tier --- */
+
+void code_cache_lock(void)
+{
+	g_mutex_lock(&the_cache()->lock);
+}
+
+void code_cache_unlock(void)
+{
+	g_mutex_unlock(&the_cache()->lock);
+}
+
+unsigned int code_cache_generation(void)
+{
+	return the_cache()->generation;
+}
+
+/* So many ops an op may skip (x87 stores). */
+#define SHADOW_TAIL 4
+
+const struct op *block_shadow(struct block *b, const struct op *op, const struct op_where *where,
+			      unsigned int i)
+{
+	unsigned int count = 1 + SHADOW_TAIL;
+	unsigned int ops_size = count * sizeof(struct op);
+	struct block *shadow = arena_alloc(the_cache(), (unsigned int)(sizeof(*shadow) + ops_size +
+								       count * sizeof(*where)));
+
+	*shadow = (struct block){
+		.pc = b->pc,
+		.base = b->base,
+		.mode = b->mode,
+		.where = UINT64_MAX,
+		.page = {NO_PAGE, NO_PAGE},
+		.insns = b->insns,
+		.op_count = (uint16_t)count,
+		.size = b->size,
+	};
+	shadow->op_where = (struct op_where *)((char *)shadow->ops + ops_size);
+	shadow->ops[0] = op[i];
+	shadow->op_where[0] = where[i];
+	for (unsigned int k = 1; k < count; k++) {
+		unsigned int next = MIN(i + k, b->op_count - 1u);
+		shadow->ops[k] = (struct op){
+			.fn = op_one_done,
+			.imm = (uintptr_t)&b->ops[next],
+		};
+		shadow->op_where[k] = where[next];
+	}
+	return shadow->ops;
 }

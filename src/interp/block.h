@@ -26,6 +26,11 @@ struct block {
 	struct block *hash_next;
 	struct block *page_next[2]; /* in the lists of those pages */
 	struct op_where *op_where;  /* cold: one an op */
+	/* The second tier (interp/tier.h) */
+	handler_fn *entry_fn;  /* what ops[0].fn was when it was decoded */
+	uint32_t heat;	       /* entries until it is hot */
+	struct code_region *region; /* what op_run_region runs here */
+	GSList *regions;       /* that are made of this block and others */
 	struct op ops[];
 };
 
@@ -36,6 +41,7 @@ struct op_where {
 	uint16_t offset; /* of its instruction's first byte */
 	uint8_t insn;	 /* number of its instruction */
 	uint8_t context; /* v->mode's CONTEXT_MASK bits before it */
+	bool branch;	 /* the op is a direct branch to its imm */
 };
 
 /* What a decoder fills in. */

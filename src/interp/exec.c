@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "interp/block.h"
 #include "interp/debug.h"
+#include "interp/check.h"
 #include "interp/trace.h"
 
 #include <string.h>
@@ -54,6 +55,7 @@ void vcpu_init(struct vcpu *v, const struct isa *isa)
 void vcpu_destroy(struct vcpu *v)
 {
 	vcpu_tlb_destroy(v);
+	check_free(v->check);
 	g_free(v->jump_cache);
 	g_free(v->scratch);
 }

@@ -4,6 +4,8 @@
  */
 #include "interp/stats.h"
 
+#include "interp/tier.h"
+
 UNSANITIZED HANDLER void op_count_block(struct vcpu *v, const struct op *op, int64_t budget)
 {
 	v->stats.blocks_run++;
@@ -44,4 +46,6 @@ void vcpu_stats(struct cpu *cpu, void (*add)(void *opaque, const char *name, dou
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(rows); i++)
 		add(opaque, rows[i].name, rows[i].value);
+	if (v->cpu.index == 0)
+		tier_stats(add, opaque);
 }

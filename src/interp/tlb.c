@@ -17,6 +17,7 @@
 #include "interp/block.h"
 #include "interp/debug.h"
 #include "vm/debug.h"
+#include "interp/check.h"
 
 #include <string.h>
 
@@ -76,7 +77,7 @@ static void view_update(struct vcpu *v)
 	/* What the inline probe finds where it must find nothing. */
 	static struct tlb_entry none = {UINT64_MAX, UINT64_MAX, UINT64_MAX, 0};
 
-	if (UNLIKELY(v->check_aligned)) {
+	if (UNLIKELY(v->check_aligned || v->checking)) {
 		v->tlb = (struct tlb_view){0, &none};
 		return;
 	}
@@ -104,6 +105,12 @@ void vcpu_tlb_destroy(struct vcpu *v)
 void vcpu_set_check_aligned(struct vcpu *v, bool on)
 {
 	v->check_aligned = on;
+	view_update(v);
+}
+
+void vcpu_set_checking(struct vcpu *v, bool on)
+{
+	v->checking = on;
 	view_update(v);
 }
 
@@ -373,6 +380,8 @@ static void store_in_page(struct vcpu *v, uint64_t va, unsigned int size, uint64
 		return;
 	}
 	store_le(d->ram->host + d->ram_offset + offset, size, value);
+	if (UNLIKELY(v->checking))
+		check_interpreted_store(v, d->ram->host + d->ram_offset + offset, size);
 	stored_slowly(v, va, size, &t->entries[i], d);
 }
 

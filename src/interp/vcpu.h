@@ -103,6 +103,10 @@ struct isa {
 	/* Raises the exception of an access that is not aligned to its size; NULL: there is none.
 	 */
 	void (*unaligned)(struct vcpu *v, uint64_t va);
+	/* The registers that op bodies compute with: where they are in the processor's struct, and
+	 * whether two copies mean the same to the guest; what differs is said on `out`. */
+	size_t regs_offset, regs_size;
+	bool (*same_regs)(const void *a, const void *b, FILE *out);
 	/* A data breakpoint may cover the access just made through the slow path; may be NULL. */
 	void (*watch)(struct vcpu *v, uint64_t va, unsigned int size, enum mem_access access);
 };
@@ -140,13 +144,16 @@ struct vcpu {
 	int64_t budget_start;  /* what `budget` was when it was last charged to cpu.instructions */
 	struct block *scratch; /* a block that is not to be kept, of BLOCK_SCRATCH_SIZE bytes */
 	uint8_t code_bytes[2][16]; /* code that is not in RAM, fetched before it is decoded */
+	const struct op *one_next; /* where the op that tier_run_one() runs went on */
 	unsigned int insn_limit; /* the next block has at most so many instructions; 0: no limit */
 	struct tlb tlbs[TLB_MODES];
 	/* A debugger (interp/debug.h) */
-	bool debugging;	      /* there are points to look for */
-	bool debug_passing;   /* the breakpoint at debug_pass_pc has been reported */
+	bool debugging;	    /* there are points to look for */
+	bool debug_passing; /* the breakpoint at debug_pass_pc has been reported */
 	uint64_t debug_pass_pc;
 	const struct debug_point *debug_watch; /* met by the instruction that now runs alone */
+	struct check *check;		       /* of -accel check; NULL: not yet used */
+	bool checking;	    /* ... the interpreter's turn: all stores take the slow path */
 	bool check_aligned; /* see vcpu_set_check_aligned() */
 	GMutex tlb_lock;    /* fills and remote changes of tags */
 	struct jump_cache_entry *jump_cache;
@@ -177,6 +184,8 @@ void vcpu_before_io(struct vcpu *v);
 
 /* While set, accesses in the current MMU mode must be aligned: they all take the slow path. */
 void vcpu_set_check_aligned(struct vcpu *v, bool on);
+/* While set, all accesses in the current MMU mode take the slow path, which notes stores. */
+void vcpu_set_checking(struct vcpu *v, bool on);
 /* Makes `mode` the current MMU mode. */
 void vcpu_set_mmu_mode(struct vcpu *v, unsigned int mode);
 /* Fills an entry: `phys` is the page of `va`, `page_size` the size of the guest's mapping. With

@@ -1,6 +1,7 @@
 /* The store behind the options, and the lists that "?" asks for. */
 #include "base/log.h"
 #include "base/optstr.h"
+#include "interp/accel.h"
 #include "tools/program.h"
 #include "tools/system.h"
 #include "vm/chardev.h"
@@ -180,15 +181,13 @@ static bool list_chardevs(const struct system_config *c)
 
 static bool list_for_texts(struct system_config *c)
 {
-	static const char *const accels[] = {"interp  threaded interpreter (default; also \"tcg\")",
-					     NULL};
 	static const char *const clocks[] = {"timerfd  timer of the host's kernel (default)", NULL};
 	static const char *const vgas[] = {"std     standard VGA with Bochs VBE extensions",
 					   "cirrus  Cirrus Logic GD5446", "vmware  VMware SVGA II",
 					   "none    no graphics card", NULL};
 
 	if (c->accel && optstr_is_help(c->accel))
-		list_words("Ways to run guest code", accels);
+		tier_help(stdout);
 	else if (c->clock && optstr_is_help(c->clock))
 		list_words("Host timers", clocks);
 	else if (c->m->vga && optstr_is_help(c->m->vga))

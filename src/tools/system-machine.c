@@ -1,5 +1,6 @@
 /* From texts to settings: which machine, how large, what time it is there. */
 #include "base/optstr.h"
+#include "interp/accel.h"
 #include "tools/program.h"
 #include "tools/system.h"
 
@@ -84,31 +85,6 @@ struct error *system_choose_class(struct system_config *c)
 	optstr_each(o, machine_option, c);
 	optstr_free(o);
 	return err;
-}
-
-/* --- what runs it --- */
-
-static struct error *check_accel(const struct system_config *c)
-{
-	static const char *const names[] = {"interp", "tcg", "jit", "check", "kvm", "kqemu", NULL};
-	struct error *err = NULL;
-
-	if (!c->accel)
-		return NULL;
-	/* "kvm:tcg" is a list of wishes: the first that is there */
-	char *first = g_strndup(c->accel, strcspn(c->accel, ","));
-	char **wishes = g_strsplit(first, ":", -1);
-	bool found = false;
-	for (char **wish = wishes; *wish && !err; wish++) {
-		found |= strcmp(*wish, "interp") == 0 || strcmp(*wish, "tcg") == 0;
-		if (!g_strv_contains(names, *wish))
-			err = unknown_name_error("accelerator", *wish, names);
-	}
-	if (!err && !found)
-		err = error_new("not built yet; \"interp\" is");
-	g_strfreev(wishes);
-	g_free(first);
-	return error_prefix(err, "-accel %s", c->accel);
 }
 
 /* --- processors --- */
@@ -294,7 +270,7 @@ struct error *system_choose_machine(struct system_config *c)
 {
 	struct error *err = system_choose_class(c);
 
-	err = err ? err : check_accel(c);
+	err = err ? err : tier_configure(c->accel);
 	err = err ? err : choose_processors(c);
 	err = err ? err : choose_memory(c);
 	err = err ? err : choose_boot(c);

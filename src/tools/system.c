@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "monitor/gdb.h"
+#include "interp/accel.h"
 #include "monitor/monitor.h"
 #include "net/net.h"
 #include "storage/block.h"
@@ -110,6 +111,7 @@ static int system_main(const struct program *self, int argc, char **argv)
 		loop_run();
 		/* vCPUs stay out of devices that are about to go */
 		machine_quiesce();
+		tier_stop();
 		stats_print();
 	}
 	finish();

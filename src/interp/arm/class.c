@@ -166,6 +166,9 @@ const struct isa arm_isa = {
 	.events = arm_events,
 	.exception = arm_deliver_exception,
 	.capstone = capstone_mode,
+	.regs_offset = offsetof(struct arm_cpu, r),
+	.regs_size = sizeof(struct arm_regs),
+	.same_regs = arm_same_regs,
 };
 
 const struct cpu_class arm_cpu_class = {

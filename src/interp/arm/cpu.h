@@ -326,6 +326,8 @@ void arm_models_list(FILE *out);
 bool arm_semihosting_call(struct arm_cpu *c, enum arm_trap trap, uint32_t number);
 void arm_semihosting_free(struct arm_semihosting *s);
 
+/* isa.same_regs (same.c) */
+bool arm_same_regs(const void *a, const void *b, FILE *out);
 void arm_decode(struct vcpu *v, struct block_builder *b);
 void arm_dump(struct cpu *cpu, FILE *out);
 extern const struct cpu_register arm_registers[];

@@ -120,5 +120,7 @@ void arm_decode(struct vcpu *v, struct block_builder *b)
 	if (!i.end || i.cond != CC_AL)
 		arm_emit_end(&i);
 	finish_branches(b);
+	if (b->ops[b->op_count - 1].fn == arm_op_next_block)
+		b->info[b->op_count - 1].branch = 1;
 	builder_drop_dead_flags(b, FLAGS_ALL);
 }

@@ -273,6 +273,9 @@ const struct isa x86_isa = {
 	.capstone = capstone_mode,
 	.watch = x86_watch,
 	.unaligned = x86_unaligned,
+	.regs_offset = offsetof(struct x86_cpu, r),
+	.regs_size = sizeof(struct x86_regs),
+	.same_regs = x86_same_regs,
 };
 
 const struct cpu_class x86_cpu_class = {

@@ -380,6 +380,9 @@ void x86_set_dr(struct x86_cpu *c, unsigned int n, uint64_t value);
 uint64_t x86_get_dr(struct x86_cpu *c, unsigned int n);
 void x86_watch(struct vcpu *v, uint64_t va, unsigned int size, enum mem_access access);
 
+/* isa.same_regs (same.c) */
+bool x86_same_regs(const void *a, const void *b, FILE *out);
+
 /* --- decoder --- */
 void x86_decode(struct vcpu *v, struct block_builder *b);
 /* Whether the current instruction reaches non-canonical address `va` through SS: #SS, not #GP. */

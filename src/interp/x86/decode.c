@@ -570,5 +570,7 @@ void x86_decode(struct vcpu *v, struct block_builder *b)
 		op->s = insn_linkable(&i, op->imm);
 	}
 	finish_branches(b);
+	if (!i.end)
+		b->info[b->op_count - 1].branch = 1;
 	builder_drop_dead_flags(b, FLAGS_ARITH);
 }

@@ -473,16 +473,17 @@ OPN(lea_)
 #define CMOV(cc)                                                         \
 	OPN(cmov_rr_##cc##_)                                             \
 	{                                                                \
-		UINT value = x86_cond(REGS, cc) ? RX(op->b) : RX(op->a); \
-		WX(op->a, value);                                        \
+		UINT no = RX(op->a), yes = RX(op->b), mask;              \
+		mask = -(UINT)x86_cond(REGS, cc);                        \
+		WX(op->a, (UINT)((yes & mask) | (no & ~mask)));          \
 		NEXT;                                                    \
 	}                                                                \
 	OPN(cmov_rm_##cc##_)                                             \
 	{                                                                \
 		EA_sg(va, SIZE, false);                                  \
 		LOADX(m, va);                                            \
-		UINT value = x86_cond(REGS, cc) ? m : RX(op->a);         \
-		WX(op->a, value);                                        \
+		UINT no = RX(op->a), mask = -(UINT)x86_cond(REGS, cc);   \
+		WX(op->a, (UINT)((m & mask) | (no & ~mask)));            \
 		NEXT;                                                    \
 	}
 FOR_EACH_CC(CMOV)
@@ -563,13 +564,30 @@ static ALWAYS_INLINE double_uint dividend(const struct x86_regs *regs)
 #endif
 }
 
+/* The caller has made sure that the quotient fits. */
+static ALWAYS_INLINE void divide(double_uint n, UINT by, UINT *quotient, UINT *remainder)
+{
+#if BITS == 64 && defined(__x86_64__)
+	/* What a compiler makes of 128 bits by 64 is a call of a library. */
+	__asm__("divq %4"
+		: "=a"(*quotient), "=d"(*remainder)
+		: "0"((u64)n), "1"((u64)(n >> 64)), "rm"(by)
+		: "cc");
+#else
+	*quotient = (UINT)(n / by);
+	*remainder = (UINT)(n % by);
+#endif
+}
+
 OPN(div_)
 {
 	UINT by = RX(op->a);
 	double_uint n = dividend(REGS);
 	if (UNLIKELY(by == 0 || (UINT)(n >> BITS) >= by))
 		SLOW(x86_raise(CPU, EXC_DE));
-	accumulator_write(REGS, (UINT)(n / by), (UINT)(n % by));
+	UINT quotient, remainder;
+	divide(n, by, &quotient, &remainder);
+	accumulator_write(REGS, quotient, remainder);
 	NEXT;
 }
 OPN(idiv_)
@@ -581,11 +599,11 @@ OPN(idiv_)
 	/* The quotient fits if its magnitude is below 2^(BITS-1), or equal to it and negative. */
 	if (UNLIKELY(by == 0 || (UINT)(magnitude >> BITS) >= divisor))
 		SLOW(x86_raise(CPU, EXC_DE));
-	double_uint q = magnitude / divisor;
-	if (UNLIKELY(q > (double_uint)(MSB - 1) + ((n < 0) != (by < 0))))
+	UINT q, remainder;
+	divide(magnitude, divisor, &q, &remainder);
+	if (UNLIKELY(q > (UINT)(MSB - 1) + ((n < 0) != (by < 0))))
 		SLOW(x86_raise(CPU, EXC_DE));
-	UINT quotient = (n < 0) != (by < 0) ? -(UINT)q : (UINT)q;
-	UINT remainder = (UINT)(magnitude % divisor);
+	UINT quotient = (n < 0) != (by < 0) ? -q : q;
 	accumulator_write(REGS, quotient, n < 0 ? -remainder : remainder);
 	NEXT;
 }

@@ -1,0 +1,272 @@
+/*
+ * -accel check. A region is run first; what it stores is noted with what was there before. Then
+ * memory and registers are put back, and the interpreter runs the same number of instructions. It
+ * does so with an empty jump cache, in blocks of just so many instructions that are never linked,
+ * and with a TLB that always misses, so that its stores are seen, too.
+ *
+ * Other processors and devices may write what both read: where the two differ, both are run again,
+ * and only what differs every time counts.
+ */
+#include "interp/check.h"
+
+#include "base/log.h"
+#include "interp/disas.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A run is cut after so many instructions. */
+#define MAX_INSNS 400
+/* These many runs of a region are all checked, then one in SPARSE. */
+#define ALL_RUNS 48
+#define SPARSE	 61
+#define TRIES	 4
+
+struct store {
+	uint8_t *host;
+	uint64_t size;
+	uint8_t before[16], region[16];
+	bool seen; /* the interpreter wrote there, too */
+};
+
+struct check {
+	GArray *stores; /* struct store, as the region made them */
+	struct jump_cache_entry *empty;
+	char *start, *region; /* register files: before, and after the region */
+	const char *stray;    /* what the interpreter stored and the region did not */
+};
+
+static struct check *check_get(struct vcpu *v)
+{
+	if (!v->check) {
+		v->check = g_new0(struct check, 1);
+		v->check->stores = g_array_new(FALSE, FALSE, sizeof(struct store));
+		v->check->empty = g_new(struct jump_cache_entry, JUMP_CACHE_SIZE);
+		v->check->start = g_malloc(v->isa->regs_size);
+		v->check->region = g_malloc(v->isa->regs_size);
+	}
+	return v->check;
+}
+
+void check_free(struct check *c)
+{
+	if (!c)
+		return;
+	g_array_free(c->stores, TRUE);
+	g_free(c->empty);
+	g_free(c->start);
+	g_free(c->region);
+	g_free(c);
+}
+
+void check_store(struct vcpu *v, void *host, uint64_t size)
+{
+	struct store s = {.host = host, .size = size};
+
+	g_assert(size <= sizeof(s.before));
+	memcpy(s.before, host, size);
+	if (v->check)
+		g_array_append_val(v->check->stores, s);
+}
+
+void check_interpreted_store(struct vcpu *v, void *host, uint64_t size)
+{
+	struct check *c = v->check;
+	const uint8_t *p = host;
+	uint64_t covered = 0;
+
+	for (unsigned int i = 0; i < c->stores->len; i++) {
+		struct store *s = &g_array_index(c->stores, struct store, i);
+		if (p < s->host + s->size && s->host < p + size) {
+			s->seen = true;
+			covered += s->size;
+		}
+	}
+	if (covered < size)
+		c->stray = host;
+}
+
+/* --- the two runs --- */
+
+struct outcome {
+	uint64_t pc;
+	int64_t left; /* budget */
+};
+
+static char *registers(struct vcpu *v)
+{
+	return (char *)v + v->isa->regs_offset;
+}
+
+/* Where the guest is when the region has left by an exit. */
+static struct outcome outcome_of(struct vcpu *v, const struct region_exit *x, int64_t budget)
+{
+	switch (x->kind) {
+	case EXIT_INTERPRET:
+		v->op = x->op;
+		v->budget = budget;
+		vcpu_sync_pc(v);
+		return (struct outcome){v->pc, v->budget};
+	case EXIT_BRANCH: return (struct outcome){x->op->imm, budget + x->op->x};
+	case EXIT_BUDGET: {
+		const struct block *b = block_of_first_op(x->op);
+		return (struct outcome){b->pc, budget + b->insns};
+	}
+	default: return (struct outcome){v->pc, budget};
+	}
+}
+
+static struct outcome run_region(struct vcpu *v, struct code_region *r, int64_t budget)
+{
+	g_array_set_size(v->check->stores, 0);
+	v->check->stray = NULL;
+	memcpy(v->check->start, registers(v), v->isa->regs_size);
+	struct region_result result = r->code(v, budget);
+	struct region_exit *x = &r->exits[result.exit];
+	struct outcome out = outcome_of(v, x, result.budget);
+
+	x->count++;
+	memcpy(v->check->region, registers(v), v->isa->regs_size);
+	for (unsigned int i = 0; i < v->check->stores->len; i++) {
+		struct store *s = &g_array_index(v->check->stores, struct store, i);
+		memcpy(s->region, s->host, s->size);
+	}
+	return out;
+}
+
+static void put_back(struct vcpu *v, struct code_region *r, uint32_t mode)
+{
+	for (unsigned int i = v->check->stores->len; i-- > 0;) {
+		struct store *s = &g_array_index(v->check->stores, struct store, i);
+		memcpy(s->host, s->before, s->size);
+	}
+	memcpy(registers(v), v->check->start, v->isa->regs_size);
+	v->mode = mode;
+	v->pc = r->entry->pc;
+	v->op = NULL;
+}
+
+/* Runs so many instructions from v->pc; v->budget is charged. */
+static void interpret(struct vcpu *v, int64_t count)
+{
+	while (count > 0) {
+		int64_t before = v->budget;
+		v->insn_limit = (unsigned int)MIN(count, BLOCK_MAX_INSNS);
+		struct block *b = block_lookup(v);
+		b->ops[0].fn(v, b->ops, v->budget - b->insns);
+		v->op = NULL;
+		if (v->budget == before)
+			break; /* it was asked to leave */
+		count -= before - v->budget;
+	}
+	v->insn_limit = 0;
+}
+
+/* The same with everything seen. What sigsetjmp() returned: 0, or why it escaped. */
+static int interpret_watched(struct vcpu *v, int64_t count)
+{
+	struct jump_cache_entry *jump_cache = v->jump_cache;
+	sigjmp_buf outer;
+
+	memcpy(&outer, &v->escape, sizeof(outer));
+	v->jump_cache = v->check->empty;
+	vcpu_jump_cache_clear(v);
+	vcpu_set_checking(v, true);
+	int why = sigsetjmp(v->escape, 0);
+	if (!why)
+		interpret(v, count);
+	vcpu_set_checking(v, false);
+	v->insn_limit = 0;
+	v->jump_cache = jump_cache;
+	memcpy(&v->escape, &outer, sizeof(outer));
+	return why;
+}
+
+/* --- comparison --- */
+
+static bool same_stores(struct vcpu *v, FILE *out)
+{
+	bool same = true;
+
+	for (unsigned int i = 0; i < v->check->stores->len && same; i++) {
+		const struct store *s = &g_array_index(v->check->stores, struct store, i);
+		if (memcmp(s->host, s->region, s->size) == 0)
+			continue;
+		same = false;
+		if (out)
+			fprintf(out, "store %u of %" PRIu64 " bytes differs\n", i, s->size);
+	}
+	if (v->check->stray) {
+		same = false;
+		if (out)
+			fprintf(out, "the interpreter stored where the region did not\n");
+	}
+	return same;
+}
+
+static bool same_outcome(struct vcpu *v, const struct outcome *region, FILE *out)
+{
+	bool same = v->pc == region->pc && v->budget == region->left;
+
+	if (!same && out)
+		fprintf(out,
+			"pc %016" PRIx64 " budget %" PRId64 ", region pc %016" PRIx64
+			" budget %" PRId64 "\n",
+			v->pc, v->budget, region->pc, region->left);
+	return v->isa->same_regs(registers(v), v->check->region, out) && same_stores(v, out) &&
+	       same;
+}
+
+static NORETURN void report(struct vcpu *v, struct code_region *r, const struct outcome *region,
+			    int64_t count)
+{
+	FILE *out = stderr;
+
+	fprintf(out,
+		"%s: -accel check: region at pc %016" PRIx64
+		" and the interpreter differ (interpreter first):\n",
+		program_name(), r->entry->pc);
+	same_outcome(v, region, out);
+	fprintf(out, "%" PRId64 " instructions, to pc %016" PRIx64 "\n", count, region->pc);
+	for (unsigned int i = 0; i < r->block_count; i++) {
+		const struct block *b = r->blocks[i];
+		fprintf(out, "block %u, %u instructions\n", i, b->insns);
+		uint8_t code[2048];
+		unsigned int size = MIN(b->size, (unsigned int)sizeof(code));
+		if (cpu_read_virtual(&v->cpu, b->base + b->pc, code, size))
+			disas_bytes(v, out, code, size, b->base + b->pc);
+	}
+	fflush(NULL);
+	_exit(1);
+}
+
+bool check_region(struct vcpu *v, struct code_region *r, int64_t *budget)
+{
+	uint32_t mode = v->mode;
+	struct outcome region;
+	int64_t given = MIN(*budget, MAX_INSNS), rest = *budget - given, count = 0;
+	bool same = false;
+
+	if (r->runs > ALL_RUNS && r->runs % SPARSE)
+		return true;
+	check_get(v);
+	for (unsigned int tries = 0; tries < TRIES && !same; tries++) {
+		region = run_region(v, r, given);
+		region.left += rest;
+		put_back(v, r, mode);
+		v->budget = *budget + r->entry->insns;
+		count = v->budget - region.left;
+		int why = interpret_watched(v, MAX(count, 1));
+		if (why && count == 0)
+			siglongjmp(v->escape, why);
+		same = count == 0 || (!why && same_outcome(v, &region, NULL));
+		if (!same && tries + 1 == TRIES)
+			report(v, r, &region, count);
+		if (!same)
+			put_back(v, r, mode);
+	}
+	*budget = v->budget;
+	return false;
+}

@@ -1,0 +1,276 @@
+/*
+ * Hot blocks and compiled regions: counting, entering, leaving. See tier.h.
+ *
+ * What is slow here happens once in `threshold` entries or less; op_profile and op_run_region are
+ * handlers like all others.
+ */
+#include "interp/tier.h"
+
+#include "base/log.h"
+#include "interp/check.h"
+
+#include <dlfcn.h>
+
+/* An exit is looked at again after so many times. */
+#define EXIT_HOT 2000
+
+enum module_state { MODULE_NONE, MODULE_LOADING, MODULE_READY, MODULE_FAILED };
+
+static struct {
+	uint32_t state; /* enum module_state; atomic */
+	const struct tier_module *module;
+	GThread *loader;
+	bool reclaim; /* atomic */
+} tier;
+
+/* --- loading --- */
+
+static struct error *module_open(void)
+{
+	char *path = tier_module_path();
+	void *handle = path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+	const struct tier_module *m = handle ? dlsym(handle, "ratite_tier_module") : NULL;
+	struct error *err = NULL;
+
+	if (!path)
+		err = error_new("the LLVM tier's module is not there");
+	else if (!m)
+		err = error_new("%s: %s", path, dlerror());
+	else if (m->version != TIER_MODULE_VERSION)
+		err = error_new("%s: of another version", path);
+	else
+		err = m->start();
+	tier.module = m;
+	g_free(path);
+	return err;
+}
+
+static void *module_load(void *opaque)
+{
+	struct error *err = module_open();
+
+	if (err) {
+		warn_report("-accel jit: %s; the interpreter runs all code", err->message);
+		error_free(err);
+	}
+	__atomic_store_n(&tier.state, err ? MODULE_FAILED : MODULE_READY, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Whether the module is there; if not yet, it is on its way. */
+static bool module_ready(void)
+{
+	uint32_t none = MODULE_NONE;
+
+	if (__atomic_compare_exchange_n(&tier.state, &none, MODULE_LOADING, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE)) {
+		if (tier_options.sync)
+			module_load(NULL);
+		else
+			tier.loader = g_thread_new("jit-load", module_load, NULL);
+	}
+	return __atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_READY;
+}
+
+/* --- hot blocks --- */
+
+/* The block has been entered often enough. */
+static NOINLINE void block_is_hot(struct vcpu *v, struct block *b)
+{
+	bool ready = module_ready();
+
+	code_cache_lock();
+	if (b->valid) {
+		b->heat = tier_options.threshold;
+		/* While the module is being loaded, it is counted anew. */
+		if (ready || tier.state == MODULE_FAILED)
+			__atomic_store_n(&b->ops[0].fn, b->entry_fn, __ATOMIC_RELEASE);
+	}
+	code_cache_unlock();
+	if (ready)
+		tier.module->promote(v, b);
+}
+
+static NOINLINE HANDLER void op_promote(struct vcpu *v, const struct op *op, int64_t budget)
+{
+	struct block *b = block_of_first_op(op);
+
+	block_is_hot(v, b);
+	handler_fn *fn = __atomic_load_n(&op->fn, __ATOMIC_ACQUIRE);
+	if (fn == op_profile)
+		fn = b->entry_fn;
+	MUSTTAIL return fn(v, op, budget);
+}
+
+UNSANITIZED HANDLER void op_profile(struct vcpu *v, const struct op *op, int64_t budget)
+{
+	struct block *b = block_of_first_op(op);
+
+	if (UNLIKELY(--b->heat == 0))
+		MUSTTAIL return op_promote(v, op, budget);
+	MUSTTAIL return b->entry_fn(v, op, budget);
+}
+
+/* --- regions --- */
+
+static NOINLINE void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exit *x)
+{
+	tier.module->exit_is_hot(v, r, x);
+}
+
+/* Runs op itself, also where a region begins there. */
+static ALWAYS_INLINE handler_fn *interpreted(const struct op *op)
+{
+	handler_fn *fn = __atomic_load_n(&op->fn, __ATOMIC_RELAXED);
+
+	if (UNLIKELY(fn == op_run_region || fn == op_profile))
+		fn = block_of_first_op(op)->entry_fn;
+	return fn;
+}
+
+UNSANITIZED HANDLER void op_run_region(struct vcpu *v, const struct op *op, int64_t budget)
+{
+	struct code_region *r = __atomic_load_n(&block_of_first_op(op)->region, __ATOMIC_ACQUIRE);
+
+	r->runs++;
+	if (UNLIKELY(tier_options.accel == ACCEL_CHECK) && !check_region(v, r, &budget)) {
+		v->budget = budget;
+		return;
+	}
+	struct region_result result = r->code(v, budget);
+	struct region_exit *x = &r->exits[result.exit];
+
+	budget = result.budget;
+	op = x->op;
+	if (UNLIKELY(++x->count % EXIT_HOT == 0))
+		exit_is_hot(v, r, x);
+	switch (x->kind) {
+	case EXIT_INTERPRET: {
+		handler_fn *fn = interpreted(op);
+		MUSTTAIL return fn(v, op, budget);
+	}
+	case EXIT_BRANCH: {
+		const struct op *link = __atomic_load_n(&op->link, __ATOMIC_ACQUIRE);
+		budget += op->x;
+		if (LIKELY(link != NULL))
+			ENTER_BLOCK(link);
+		v->pc = op->imm;
+		if (op->s)
+			MUSTTAIL return op_jump_and_link(v, op, budget);
+		MUSTTAIL return op_jump(v, op, budget);
+	}
+	case EXIT_DONE: MUSTTAIL return op_jump(v, op, budget);
+	case EXIT_BUDGET: MUSTTAIL return op_budget_out(v, op, budget);
+	case EXIT_RESUME: {
+		op = v->one_next;
+		handler_fn *fn = interpreted(op);
+		MUSTTAIL return fn(v, op, budget);
+	}
+	default: return;
+	}
+}
+
+UNSANITIZED HANDLER void op_one_done(struct vcpu *v, const struct op *op, int64_t budget)
+{
+	v->one_next = (const struct op *)(uintptr_t)op->imm;
+}
+
+unsigned int tier_run_one(struct vcpu *v, const struct op *shadow, int64_t budget,
+			  const struct code_region *r)
+{
+	v->one_next = NULL;
+	shadow->fn(v, shadow, budget);
+	if (!v->one_next)
+		return 0;
+	if (v->one_next != (const struct op *)(uintptr_t)shadow[1].imm ||
+	    !__atomic_load_n(&r->valid, __ATOMIC_ACQUIRE))
+		return 2;
+	return 1;
+}
+
+bool region_publish(struct code_region *r, unsigned int generation)
+{
+	if (generation != code_cache_generation())
+		return false;
+	for (unsigned int i = 0; i < r->block_count; i++)
+		if (!r->blocks[i]->valid)
+			return false;
+	for (unsigned int i = 0; i < r->block_count; i++)
+		r->blocks[i]->regions = g_slist_prepend(r->blocks[i]->regions, r);
+	r->valid = true;
+	__atomic_store_n(&r->entry->region, r, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->entry->ops[0].fn, op_run_region, __ATOMIC_RELEASE);
+	return true;
+}
+
+void region_retire(struct code_region *r)
+{
+	struct block *entry = r->entry;
+
+	if (!r->valid)
+		return;
+	__atomic_store_n(&r->valid, false, __ATOMIC_RELEASE);
+	if (entry->valid && entry->region == r && entry->ops[0].fn == op_run_region) {
+		entry->heat = tier_options.threshold;
+		__atomic_store_n(&entry->ops[0].fn, op_profile, __ATOMIC_RELEASE);
+	}
+}
+
+/* A vCPU may be in the region: others notice at their next block. Without an exit the region would
+ * go on with code that is no longer there; the caller's own vCPU leaves when its store is done. */
+static void kick_others(void)
+{
+	struct cpu *self = cpu_current();
+
+	if (exec_options.icount)
+		return;
+	for (struct cpu *cpu = cpu_first(); cpu; cpu = cpu->next)
+		if (cpu != self)
+			cpu_kick(cpu);
+}
+
+void tier_block_dropped(struct block *b)
+{
+	for (GSList *i = b->regions; i; i = i->next)
+		region_retire(i->data);
+	g_slist_free(b->regions);
+	b->regions = NULL;
+	kick_others();
+}
+
+void tier_flush(void)
+{
+	if (__atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_READY)
+		tier.module->reclaim(true);
+}
+
+void tier_reclaim(void)
+{
+	__atomic_store_n(&tier.reclaim, false, __ATOMIC_RELEASE);
+	if (__atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_READY)
+		tier.module->reclaim(false);
+}
+
+bool tier_wants_reclaim(void)
+{
+	return __atomic_load_n(&tier.reclaim, __ATOMIC_ACQUIRE);
+}
+
+void tier_request_reclaim(void)
+{
+	__atomic_store_n(&tier.reclaim, true, __ATOMIC_RELEASE);
+}
+
+void tier_stop(void)
+{
+	if (tier.loader)
+		g_thread_join(tier.loader);
+	if (__atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_READY)
+		tier.module->stop();
+}
+
+void tier_stats(void (*add)(void *opaque, const char *name, double value), void *opaque)
+{
+	if (__atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_READY)
+		tier.module->stats(add, opaque);
+}

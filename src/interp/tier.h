@@ -1,0 +1,115 @@
+/*
+ * The second tier as the core sees it: hot blocks, and the compiled regions that replace them
+ * (docs/design.md, "LLVM tier").
+ *
+ * The first op of a block starts with op_profile for a handler, which counts down block.heat. At 0
+ * the block is handed to the module (src/jit-llvm, loaded then); a compiled region is published by
+ * storing op_run_region there. A region leaves by the number of one of its exits; what remains is
+ * the interpreter's work.
+ */
+#ifndef INTERP_TIER_H
+#define INTERP_TIER_H
+
+#include "interp/accel.h"
+#include "interp/block.h"
+
+/* --- regions --- */
+
+enum region_exit_kind {
+	EXIT_INTERPRET, /* the interpreter runs op */
+	EXIT_BRANCH,	/* op's branch is taken */
+	EXIT_DONE,	/* v->pc is set; op was an indirect branch */
+	EXIT_BUDGET,	/* op is the first one of a block that cannot be entered */
+	EXIT_RESUME,	/* the interpreter goes on at v->one_next */
+	EXIT_LEAVE,	/* to the loop; v->pc and v->budget are set */
+};
+
+struct region_exit {
+	const struct op *op;
+	uint32_t count;
+	uint8_t kind;
+};
+
+/* In two registers. */
+struct region_result {
+	uint64_t exit;
+	int64_t budget;
+};
+
+/* Entered with the entry block's instructions charged to `budget`. */
+typedef struct region_result region_code(struct vcpu *v, int64_t budget);
+
+struct region_hints;
+
+struct code_region {
+	region_code *code;
+	bool valid;    /* false: a block of it was dropped */
+	bool replaced; /* a better one is on its way or there */
+	struct block *entry;
+	struct region_exit *exits;
+	uint64_t runs;
+	/* of the module */
+	struct block **blocks;
+	unsigned int block_count, exit_count, insns;
+	uint64_t code_address, code_size;
+	void *code_handle;
+	int64_t compile_ns;
+	struct region_hints *hints;
+	struct code_region *next;
+};
+
+/* What the module offers; tier.c finds it as `ratite_tier_module`. */
+#define TIER_MODULE_VERSION 1
+struct tier_module {
+	unsigned int version;
+	/* Once, before anything else. */
+	struct error *(*start)(void);
+	/* A block is hot; on its vCPU's thread. */
+	void (*promote)(struct vcpu *v, struct block *b);
+	/* A region leaves by this exit often: it could be compiled in. On the vCPU's thread. */
+	void (*exit_is_hot)(struct vcpu *v, struct code_region *r, struct region_exit *x);
+	/* At a quiesce point: frees what is no longer valid, or everything. */
+	void (*reclaim)(bool everything);
+	/* Nothing is compiled any more: LLVM's own data go when the program ends. */
+	void (*stop)(void);
+	void (*stats)(void (*add)(void *opaque, const char *name, double value), void *opaque);
+	void (*report)(FILE *out); /* per region, for -stats */
+};
+
+/* With the cache locked: makes the region the entry's code, unless a block of it is gone or
+ * `generation` is no longer the cache's. */
+bool region_publish(struct code_region *r, unsigned int generation);
+/* With the cache locked: its entry is interpreted again. */
+void region_retire(struct code_region *r);
+/* With the cache locked: `b`, of which regions are made, is dropped. */
+void tier_block_dropped(struct block *b);
+/* Blocks were given up in bulk (quiesced). */
+void tier_flush(void);
+/* At a quiesce point, if tier_wants_reclaim(). */
+void tier_reclaim(void);
+bool tier_wants_reclaim(void);
+/* From the module: more than enough code is dead or too much is there. */
+void tier_request_reclaim(void);
+
+void tier_stats(void (*add)(void *opaque, const char *name, double value), void *opaque);
+
+/*
+ * Runs one op of a shadow block (block_shadow()) from a region whose registers are in memory.
+ * 0: leave to the loop (EXIT_LEAVE); 1: go on behind the op; 2: go on at v->one_next (EXIT_RESUME).
+ */
+unsigned int tier_run_one(struct vcpu *v, const struct op *shadow, int64_t budget,
+			  const struct code_region *r);
+
+handler_fn op_profile, op_run_region, op_one_done;
+
+/* --- for the module: the block cache --- */
+
+void code_cache_lock(void);
+void code_cache_unlock(void);
+/* Changes when blocks_flush_all() has freed all blocks. */
+unsigned int code_cache_generation(void);
+/* With the cache locked: a copy of op `i` of `b` that op_one_done follows; `op` is what to copy. */
+const struct op *block_shadow(struct block *b, const struct op *op, const struct op_where *where,
+			      unsigned int i);
+
+#endif

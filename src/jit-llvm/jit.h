@@ -1,0 +1,261 @@
+/*
+ * The LLVM tier's own header: how a region becomes code.
+ *
+ *	former.c   blocks that run together -> struct job (copies of their ops)
+ *	bodies.c   bitcode of op bodies -> struct template, parsed when first needed
+ *	emit.c     a template, given an op record -> instructions in the region's function
+ *	build.c    a job -> an LLVM function, its exits and its accounting
+ *	compile.c  that function -> code in memory (passes, target machine, ORC)
+ *	module.c   queue, workers, publication, reclamation, statistics
+ *
+ * Nothing here knows a guest's instruction set but for struct jit_isa (isa-*.c).
+ */
+#ifndef JIT_LLVM_JIT_H
+#define JIT_LLVM_JIT_H
+
+#include "interp/tier.h"
+
+#include <llvm-c/Core.h>
+#include <llvm-c/Target.h>
+
+/* A register that lives in an SSA value while a region runs. */
+struct jit_slot {
+	uint16_t offset; /* into the register file */
+	uint8_t size;	 /* 4, 8 or 16 bytes */
+	bool temporary;	 /* means nothing between two instructions */
+};
+
+#define JIT_MAX_SLOTS 96
+
+struct jit_isa {
+	const char *name; /* as in cpu_class.isa: handlers are <name>_op_*, bodies body_<name>_* */
+	unsigned int regs_offset, regs_size; /* the register file in the processor's struct */
+	const struct jit_slot *slots;	     /* the rest of the file stays in memory */
+	unsigned int slot_count;
+	unsigned int zero_offset; /* of the register that is always 0 */
+	bool jumps_change_mode;	  /* indirect branches may set v->mode */
+};
+
+const struct jit_isa *jit_isa_find(const char *name);
+extern const struct jit_isa jit_isa_x86, jit_isa_arm;
+
+/* Bitcode that is linked into the module (blobs.c is made by the build). */
+struct jit_blob {
+	const char *name; /* <isa>_<source file> */
+	const char *start, *end;
+};
+extern const struct jit_blob jit_blobs[];
+extern const unsigned int jit_blob_count;
+
+/* --- templates (bodies.c) --- */
+
+enum operand_kind {
+	OPERAND_INST,	/* result of instruction `index` of the template */
+	OPERAND_ARG,	/* argument `index` of the function */
+	OPERAND_CONST,	/* value holds as it is */
+	OPERAND_GLOBAL, /* a constant in memory: value is the variable, offset bytes into it */
+	OPERAND_CALLEE, /* value is a function */
+	OPERAND_OTHER,	/* metadata and what cannot be copied */
+};
+
+struct operand {
+	uint8_t kind;
+	uint32_t index;
+	int64_t offset;
+	LLVMValueRef value;
+};
+
+struct tinst {
+	LLVMValueRef inst;
+	LLVMTypeRef type;
+	LLVMOpcode opcode;
+	unsigned int operand_count;
+	struct operand *operands;
+	unsigned int *blocks; /* PHI: where the operands come from; terminators: successors */
+	unsigned int block_count;
+	bool guest; /* reaches guest memory */
+};
+
+struct tblock {
+	unsigned int first, count; /* instructions */
+	unsigned int pred_count;
+	bool loop_head; /* entered from a later block, too */
+	bool only_ret;	/* at most a PHI and the return of it */
+};
+
+struct template
+{
+	const char *name;
+	LLVMValueRef function;
+	struct tinst *insts;
+	unsigned int inst_count;
+	struct tblock *blocks; /* in reverse post-order */
+	unsigned int block_count;
+	bool usable;
+	unsigned int ways; /* bit n: may return n (enum body_exit) */
+};
+
+/* Bodies in one LLVM context; each worker has its own. */
+struct bodies;
+struct bodies *bodies_new(LLVMContextRef context);
+void bodies_free(struct bodies *b);
+/* The body of a handler, NULL: there is none (that can be copied). */
+const struct template *bodies_find(struct bodies *b, const struct jit_isa *isa, handler_fn *fn);
+/* A function that bodies call, if its bitcode is there. */
+const struct template *bodies_function(struct bodies *b, const struct jit_isa *isa,
+				       const char *name);
+
+/* --- jobs (former.c) --- */
+
+struct job_block {
+	struct block *block;
+	uint64_t pc, base;
+	uint32_t mode;
+	unsigned int insns, op_count;
+	bool single_page;
+	const struct op *ops; /* copies */
+	const struct op_where *where;
+	uint32_t heat; /* times it was entered, as far as was counted */
+};
+
+#define JOB_MAX_BLOCKS	96
+#define JOB_MAX_INSNS	256
+#define JOB_MAX_TARGETS 4
+
+/* Where an indirect branch went. */
+struct job_target {
+	const struct op *op; /* of the cache */
+	uint64_t pc;
+};
+
+struct job {
+	const struct jit_isa *isa;
+	unsigned int generation;
+	bool check;
+	struct block *entry;
+	struct job_block blocks[JOB_MAX_BLOCKS];
+	unsigned int block_count, insns;
+	GArray *targets;	 /* struct job_target */
+	struct code_region *old; /* what this one is better than */
+	const struct op
+		*slow[32]; /* ops that are to be run in full, by the interpreter's handler */
+	unsigned int slow_count;
+	int64_t queued_ns;
+};
+
+/* What versions of a region have shown, for the next one. */
+struct region_hints {
+	GArray *targets;
+	const struct op *slow[32];
+	unsigned int slow_count, version;
+};
+
+/* A region around a hot block; NULL where it is not worth it. On the vCPU's thread. */
+struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old,
+		    const struct region_exit *hot);
+void job_free(struct job *job);
+/* Index of the block at a pc, or -1. */
+int job_block_at(const struct job *job, uint64_t pc);
+
+/* --- emission (emit.c) --- */
+
+enum value_kind { VALUE_PLAIN, VALUE_REGS, VALUE_OP, VALUE_VCPU };
+
+/* A value while a template is copied: pointers into the register file, the op record and the
+ * processor's struct are kept as offsets. */
+struct value {
+	uint8_t kind;
+	int64_t offset;
+	LLVMValueRef v;
+};
+
+/* What is known of the slots at a point of the function; the last one is the budget. */
+struct known {
+	LLVMValueRef slot[JIT_MAX_SLOTS + 1];
+};
+
+struct label {
+	LLVMBasicBlockRef block;
+	struct known known;
+	unsigned int edges;
+};
+
+struct builder;
+
+/* Where the body's kinds of leaving lead; called with the position at the end of a block. */
+typedef void leave_fn(struct builder *b, enum body_exit how);
+
+struct builder {
+	LLVMContextRef context;
+	LLVMModuleRef module;
+	LLVMBuilderRef ir;
+	LLVMTargetDataRef layout;
+	LLVMValueRef function, vcpu;
+	LLVMBasicBlockRef entry;
+	LLVMTypeRef i1, i8, i32, i64, ptr, v2i64;
+	struct bodies *bodies;
+	const struct jit_isa *isa;
+	const struct job *job;
+	/* slots */
+	LLVMValueRef slot[JIT_MAX_SLOTS + 1];
+	LLVMTypeRef slot_type[JIT_MAX_SLOTS + 1];
+	bool used[JIT_MAX_SLOTS + 1], dirty[JIT_MAX_SLOTS + 1];
+	int8_t slot_at[4096 / 4]; /* by offset / 4; -1: memory */
+	struct known known;
+	/* the op that is being copied */
+	const struct op *op;	/* its copy */
+	const struct op *op_at; /* the op in the cache */
+	leave_fn *leave;
+	LLVMValueRef pc;     /* what the body stored to v->pc */
+	const char *failure; /* why the op cannot be copied */
+	LLVMValueRef guest_scopes;
+	unsigned int metadata_scope, metadata_noalias, metadata_prof;
+	void *state; /* of build.c */
+};
+
+/* Copies a body behind the current position. False: it cannot be copied (b->failure). */
+bool emit_body(struct builder *b, const struct template *t);
+/* The current point leads to a label, whose known values become what all ways there agree on; the
+ * caller adds the branch. */
+void label_reach(struct builder *b, struct label *label, bool loop_head);
+
+LLVMValueRef slot_get(struct builder *b, unsigned int s);
+/* The variable behind it. */
+LLVMValueRef slot_variable(struct builder *b, unsigned int s);
+void slot_set(struct builder *b, unsigned int s, LLVMValueRef value);
+LLVMValueRef vcpu_field(struct builder *b, uint64_t offset);
+LLVMValueRef const_int(LLVMTypeRef type, uint64_t value);
+/* A constant pointer of this process. */
+LLVMValueRef const_pointer(struct builder *b, const void *p);
+/* Loads of the emulator's own memory, which guest stores do not change. */
+LLVMValueRef load_host(struct builder *b, LLVMTypeRef type, LLVMValueRef p);
+/* Moves to a new block that is reached from here alone. */
+LLVMBasicBlockRef new_block(struct builder *b);
+void position(struct builder *b, LLVMBasicBlockRef at);
+
+/* --- build.c --- */
+
+struct built {
+	LLVMModuleRef module;
+	struct region_exit *exits;
+	unsigned int exit_count;
+	unsigned int helper_ops, lost_ops; /* run by their handlers; that end a path */
+};
+
+/* False: nothing of it can be built. */
+bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataRef layout,
+		  const struct job *job, struct code_region *region, struct built *out);
+
+/* --- compile.c --- */
+
+struct compiler; /* one a worker */
+struct compiler *compiler_new(struct error **err);
+void compiler_free(struct compiler *c);
+/* Builds and compiles; the region is complete but for its publication. NULL: not possible. */
+struct code_region *compile_job(struct compiler *c, const struct job *job);
+void code_free(struct code_region *r);
+struct error *compile_init(void);
+
+void perfmap_add(uint64_t address, uint64_t size, uint64_t pc);
+
+#endif

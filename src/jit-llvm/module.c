@@ -1,0 +1,318 @@
+/*
+ * The module as the core sees it: queue, workers, publication, reclamation, statistics.
+ *
+ * Locks: `lock` guards the queue and the list of regions. The block cache's lock is taken inside of
+ * it, never the other way round.
+ */
+#include "jit-llvm/jit.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A region is formed anew this often at most. */
+#define MAX_VERSIONS 6
+#define QUEUE_MAX    2000
+
+static struct {
+	GMutex lock;
+	GCond work;
+	GRWLock compiling; /* readers are in LLVM; the writer ends the program */
+	GQueue queue;	   /* struct job */
+	struct code_region *regions;
+	uint64_t code_bytes, dead_bytes;
+	struct compiler *foreground; /* of -accel sync */
+	uint64_t compiled, failed, outdated, published, freed, instructions, blocks;
+	int64_t compile_ns;
+} m;
+
+static void region_free(struct code_region *r)
+{
+	code_free(r);
+	if (r->hints) {
+		g_array_free(r->hints->targets, TRUE);
+		g_free(r->hints);
+	}
+	g_free(r->blocks);
+	g_free(r->exits);
+	g_free(r);
+}
+
+/* --- publication --- */
+
+static void keep_hints(struct code_region *r, const struct job *job)
+{
+	struct region_hints *h = g_new0(struct region_hints, 1);
+
+	h->targets = g_array_copy(job->targets);
+	h->slow_count = job->slow_count;
+	memcpy(h->slow, job->slow, sizeof(h->slow));
+	h->version = job->old && job->old->hints ? job->old->hints->version + 1 : 0;
+	r->hints = h;
+}
+
+/* Makes the region current, unless its code has changed meanwhile. `lock` is held. */
+static void commit(struct code_region *r, const struct job *job)
+{
+	code_cache_lock();
+	bool ok = region_publish(r, job->generation);
+	if (ok && job->old && job->old->valid)
+		job->old->valid =
+			false; /* whoever is in it leaves soon; freed at the next quiesce */
+	code_cache_unlock();
+	m.compiled++;
+	m.instructions += r->insns;
+	m.blocks += r->block_count;
+	m.compile_ns += r->compile_ns;
+	if (!ok) {
+		m.outdated++;
+		region_free(r);
+		return;
+	}
+	m.published++;
+	r->next = m.regions;
+	m.regions = r;
+	m.code_bytes += r->code_size;
+	if (tier_options.perf_map)
+		perfmap_add(r->code_address, r->code_size, r->entry->pc);
+	if (m.code_bytes > (uint64_t)tier_options.code_mib << 20)
+		tier_request_reclaim();
+}
+
+static void stop(void)
+{
+	g_rw_lock_writer_lock(&m.compiling); /* for ever */
+}
+
+static void do_job(struct compiler *c, struct job *job)
+{
+	struct code_region *r = NULL;
+
+	code_cache_lock();
+	bool current = job->generation == code_cache_generation();
+	for (unsigned int i = 0; current && i < job->block_count; i++)
+		current &= job->blocks[i].block->valid;
+	code_cache_unlock();
+	if (current) {
+		g_rw_lock_reader_lock(&m.compiling);
+		r = compile_job(c, job);
+		g_rw_lock_reader_unlock(&m.compiling);
+	}
+	g_mutex_lock(&m.lock);
+	if (r) {
+		keep_hints(r, job);
+		commit(r, job);
+	} else if (current) {
+		m.failed++;
+	} else {
+		m.outdated++;
+	}
+	g_mutex_unlock(&m.lock);
+	job_free(job);
+}
+
+static void *worker(void *opaque)
+{
+	struct compiler *c = opaque;
+
+	/* vCPUs come first. */
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+	for (;;) {
+		g_mutex_lock(&m.lock);
+		while (g_queue_is_empty(&m.queue))
+			g_cond_wait(&m.work, &m.lock);
+		struct job *job = g_queue_pop_head(&m.queue);
+		g_mutex_unlock(&m.lock);
+		do_job(c, job);
+	}
+	return NULL;
+}
+
+static struct error *start(void)
+{
+	struct error *err = compile_init();
+	for (unsigned int i = 0; !err && i < tier_options.workers; i++) {
+		struct compiler *c = compiler_new(&err);
+		if (!c)
+			return err;
+		if (tier_options.sync)
+			m.foreground = c;
+		else
+			g_thread_unref(g_thread_new("jit", worker, c));
+		if (tier_options.sync)
+			break;
+	}
+	return err;
+}
+
+static void submit(struct job *job)
+{
+	if (!job)
+		return;
+	if (tier_options.sync) {
+		static GMutex one;
+		g_mutex_lock(&one);
+		do_job(m.foreground, job);
+		g_mutex_unlock(&one);
+		return;
+	}
+	g_mutex_lock(&m.lock);
+	if (g_queue_get_length(&m.queue) < QUEUE_MAX) {
+		g_queue_push_head(&m.queue, job); /* what is hot now comes first */
+		g_cond_signal(&m.work);
+		job = NULL;
+	}
+	g_mutex_unlock(&m.lock);
+	if (job)
+		job_free(job);
+}
+
+static void promote(struct vcpu *v, struct block *b)
+{
+	submit(job_new(v, b, NULL, NULL));
+}
+
+static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exit *x)
+{
+	bool useful = x->kind == EXIT_INTERPRET || x->kind == EXIT_BRANCH || x->kind == EXIT_DONE;
+
+	if (!useful || r->replaced || !r->valid || !r->hints || r->hints->version >= MAX_VERSIONS ||
+	    tier_options.accel == ACCEL_CHECK)
+		return;
+	r->replaced = true;
+	log_printf(LOG_JIT, "jit: region 0x%" PRIx64 " leaves by exit %u (kind %u) often\n",
+		   r->entry->pc, (unsigned int)(x - r->exits), x->kind);
+	submit(job_new(v, r->entry, r, x));
+}
+
+/* --- reclamation --- */
+
+/* Too much code: the regions that were entered least go first. */
+static int by_runs(const void *x, const void *y)
+{
+	uint64_t a = (*(struct code_region *const *)x)->runs,
+		 b = (*(struct code_region *const *)y)->runs;
+	return a < b ? -1 : a > b;
+}
+
+static void evict(uint64_t target)
+{
+	GPtrArray *all = g_ptr_array_new();
+	uint64_t left = m.code_bytes;
+
+	for (struct code_region *r = m.regions; r; r = r->next)
+		g_ptr_array_add(all, r);
+	qsort(all->pdata, all->len, sizeof(void *), by_runs);
+	code_cache_lock();
+	for (unsigned int i = 0; i < all->len && left > target; i++) {
+		struct code_region *r = all->pdata[i];
+		left -= r->code_size;
+		region_retire(r);
+	}
+	code_cache_unlock();
+	for (struct code_region *r = m.regions; r; r = r->next)
+		r->runs /= 2;
+	g_ptr_array_free(all, TRUE);
+}
+
+static void reclaim(bool everything)
+{
+	uint64_t cap = (uint64_t)tier_options.code_mib << 20;
+
+	g_mutex_lock(&m.lock);
+	if (!everything && m.code_bytes > cap)
+		evict(cap / 4 * 3);
+	for (struct code_region **link = &m.regions; *link;) {
+		struct code_region *r = *link;
+		if (r->valid && !everything) {
+			link = &r->next;
+			continue;
+		}
+		*link = r->next;
+		m.code_bytes -= r->code_size;
+		m.freed++;
+		region_free(r);
+	}
+	g_mutex_unlock(&m.lock);
+}
+
+/* --- statistics --- */
+
+static void stats(void (*add)(void *opaque, const char *name, double value), void *opaque)
+{
+	uint64_t runs = 0, exits[EXIT_LEAVE + 1] = {0}, live = 0;
+
+	g_mutex_lock(&m.lock);
+	for (struct code_region *r = m.regions; r; r = r->next) {
+		runs += r->runs;
+		live++;
+		for (unsigned int i = 0; i < r->exit_count; i++)
+			exits[r->exits[i].kind] += r->exits[i].count;
+	}
+	const struct {
+		const char *name;
+		double value;
+	} rows[] = {
+		{"regions_compiled", (double)m.compiled},
+		{"regions_failed", (double)m.failed},
+		{"regions_outdated", (double)m.outdated},
+		{"regions_freed", (double)m.freed},
+		{"regions_live", (double)live},
+		{"region_instructions", (double)m.instructions},
+		{"region_blocks", (double)m.blocks},
+		{"region_code_bytes", (double)m.code_bytes},
+		{"region_runs", (double)runs},
+		{"region_exits_interpret", (double)exits[EXIT_INTERPRET]},
+		{"region_exits_branch", (double)exits[EXIT_BRANCH]},
+		{"region_exits_indirect", (double)exits[EXIT_DONE]},
+		{"region_exits_budget", (double)exits[EXIT_BUDGET]},
+		{"region_exits_resume", (double)exits[EXIT_RESUME]},
+		{"region_exits_leave", (double)exits[EXIT_LEAVE]},
+		{"seconds_compiling", (double)m.compile_ns / 1e9},
+	};
+	for (unsigned int i = 0; i < G_N_ELEMENTS(rows); i++)
+		add(opaque, rows[i].name, rows[i].value);
+	g_mutex_unlock(&m.lock);
+}
+
+static void report(FILE *out)
+{
+	GPtrArray *all = g_ptr_array_new();
+
+	g_mutex_lock(&m.lock);
+	for (struct code_region *r = m.regions; r; r = r->next)
+		g_ptr_array_add(all, r);
+	qsort(all->pdata, all->len, sizeof(void *), by_runs);
+	fprintf(out,
+		"regions: entry pc, blocks, instructions, bytes, ms to compile, runs; exits\n");
+	for (unsigned int i = all->len; i-- > 0 && i + 40 > all->len;) {
+		const struct code_region *r = all->pdata[i];
+		fprintf(out, "  %016" PRIx64 " %3u %4u %6" PRIu64 " %7.2f %10" PRIu64 ";",
+			r->entry->pc, r->block_count, r->insns, r->code_size,
+			(double)r->compile_ns / 1e6, r->runs);
+		for (unsigned int k = 0; k < r->exit_count; k++)
+			if (r->exits[k].count > r->runs / 16)
+				fprintf(out, " %u:%u", r->exits[k].kind, r->exits[k].count);
+		fputc('\n', out);
+	}
+	g_mutex_unlock(&m.lock);
+	g_ptr_array_free(all, TRUE);
+}
+
+extern const struct tier_module ratite_tier_module;
+const struct tier_module ratite_tier_module = {
+	.version = TIER_MODULE_VERSION,
+	.start = start,
+	.promote = promote,
+	.exit_is_hot = exit_is_hot,
+	.reclaim = reclaim,
+	.stop = stop,
+	.stats = stats,
+	.report = report,
+};
