@@ -409,7 +409,7 @@ static struct block *block_store(struct vcpu *v, const struct block_builder *b, 
 	for (unsigned int i = 0; i < b->op_count; i++)
 		block->op_where[i].branch = b->info[i].branch != 0;
 	block->entry_fn = block->ops[0].fn;
-	if (keep && tier_options.accel != ACCEL_INTERP) {
+	if (keep && tier_options.accel != ACCEL_INTERP && !v->debugging && !trace_every_block()) {
 		block->heat = tier_options.threshold;
 		block->ops[0].fn = op_profile;
 	}
@@ -638,8 +638,8 @@ const struct op *block_shadow(struct block *b, const struct op *op, const struct
 {
 	unsigned int count = 1 + SHADOW_TAIL;
 	unsigned int ops_size = count * sizeof(struct op);
-	struct block *shadow = arena_alloc(the_cache(), (unsigned int)(sizeof(*shadow) + ops_size +
-								       count * sizeof(*where)));
+	struct block *shadow = arena_alloc(
+		the_cache(), (unsigned int)(sizeof(*shadow) + ops_size + count * sizeof(*where)));
 
 	*shadow = (struct block){
 		.pc = b->pc,

@@ -34,11 +34,19 @@ int job_block_at(const struct job *job, uint64_t pc)
 	return -1;
 }
 
+/* Not so where a debugger stops at its first instruction. */
+static bool is_plain(const struct block *b)
+{
+	handler_fn *fn = b->ops[0].fn;
+
+	return fn == b->entry_fn || fn == op_profile || fn == op_run_region;
+}
+
 static bool may_add(const struct former *f, const struct block *b)
 {
 	const struct job *job = f->job;
 
-	return b->valid && b->cached && b->base == job->entry->base &&
+	return is_plain(b) && b->valid && b->cached && b->base == job->entry->base &&
 	       b->mode == job->entry->mode && job->block_count < JOB_MAX_BLOCKS &&
 	       job->insns + b->insns <= JOB_MAX_INSNS && job_block_at(job, b->pc) < 0;
 }

@@ -99,11 +99,9 @@ static void do_job(struct compiler *c, struct job *job)
 	for (unsigned int i = 0; current && i < job->block_count; i++)
 		current &= job->blocks[i].block->valid;
 	code_cache_unlock();
-	if (current) {
-		g_rw_lock_reader_lock(&m.compiling);
+	g_rw_lock_reader_lock(&m.compiling);
+	if (current)
 		r = compile_job(c, job);
-		g_rw_lock_reader_unlock(&m.compiling);
-	}
 	g_mutex_lock(&m.lock);
 	if (r) {
 		keep_hints(r, job);
@@ -114,6 +112,7 @@ static void do_job(struct compiler *c, struct job *job)
 		m.outdated++;
 	}
 	g_mutex_unlock(&m.lock);
+	g_rw_lock_reader_unlock(&m.compiling);
 	job_free(job);
 }
 
