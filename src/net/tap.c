@@ -88,7 +88,8 @@ static struct error *tap_open(const char *wanted, bool header, char name[IFNAMSI
 		g_strlcpy(request.ifr_name, "tap%d", IFNAMSIZ);
 	if (ioctl(tap, TUNSETIFF, &request) < 0) {
 		struct error *err =
-			error_errno(errno, "cannot use the tap interface \"%s\"", request.ifr_name);
+			wanted ? error_errno(errno, "cannot use the tap interface \"%s\"", wanted)
+			       : error_errno(errno, "cannot make a tap interface");
 		close(tap);
 		return err;
 	}

@@ -8,6 +8,7 @@
  *	netpeer offer PORT BYTES	listens; sends and prints "SENT bytes crc", once
  *	netpeer echo PORT COUNT		answers COUNT datagrams; prints "ECHOED count"
  *	netpeer ask HOST PORT COUNT	sends COUNT datagrams and checks each answer: "ANSWERED count"
+ *	netpeer resolve SERVER NAME	asks a name server: "ADDRESS a.b.c.d"
  *	netpeer ping HOST COUNT		echo requests; prints "PING min-us median-us count"
  *	netpeer ping HOST COUNT PORT	the same with datagrams that a server sends back
  *
@@ -324,6 +325,33 @@ static void ask(const char *host, const char *port, const char *count)
 	print("\n");
 }
 
+/* RFC 1035: one question for an A record; the address ends the answer. */
+static void resolve(const char *server, const char *name)
+{
+	static const uint8_t head[12] = {0x52, 0x54, 1, 0, 0, 1}, tail[5] = {0, 0, 1, 0, 1};
+	struct address a = address(server, 53);
+	long fd = open_socket(DATAGRAM, 0), n;
+	size_t len = sizeof(head);
+
+	memcpy(block, head, sizeof(head));
+	while (*name) {
+		size_t label = len++;
+		while (*name && *name != '.')
+			block[len++] = (uint8_t)*name++;
+		block[label] = (uint8_t)(len - label - 1);
+		name += *name == '.';
+	}
+	memcpy(block + len, tail, sizeof(tail));
+	set_timeout(fd, 5);
+	check(CALL(NR_SENDTO, fd, block, len + sizeof(tail), 0, &a, sizeof(a)), "send");
+	n = check(CALL(NR_READ, fd, block, BLOCK, 0, 0, 0), "answer");
+	if (n < 16 || block[7] == 0)
+		check(-2, "no such name");
+	for (unsigned int i = 0; i < 4; i++)
+		print_number(i ? "." : "ADDRESS ", block[n - 4 + i], 10);
+	print("\n");
+}
+
 /* --- round trips --- */
 
 static uint32_t now_us(void)
@@ -422,6 +450,8 @@ void begin(const long *stack)
 		echo(argv[2], argv[3]);
 	else if (argc == 5 && is(argv[1], "ask"))
 		ask(argv[2], argv[3], argv[4]);
+	else if (argc == 4 && is(argv[1], "resolve"))
+		resolve(argv[2], argv[3]);
 	else if ((argc == 4 || argc == 5) && is(argv[1], "ping"))
 		ping(argv[2], argv[3], argv[4]);
 	else
