@@ -179,7 +179,7 @@ def dump(lab):
 
 
 def check_dump(path):
-    result = subprocess.run(["tshark", "-r", path, "-o", "ip.check_checksum:TRUE", "-o",
+    result = subprocess.run(["tshark", "-r", path, "-d", "tcp.port==5555,data", "-o", "ip.check_checksum:TRUE", "-o",
                              "tcp.check_checksum:TRUE", "-T", "fields", "-e", "frame.time_epoch", "-e",
                              "ip.src", "-e", "ip.id", "-e", "tcp.srcport", "-e", "tcp.seq", "-e",
                              "tcp.len", "-e", "_ws.malformed", "-e", "ip.checksum.status", "-e",
