@@ -212,6 +212,7 @@ struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old
 	f.job->entry = entry;
 	f.job->check = tier_options.accel == ACCEL_CHECK;
 	f.job->old = old;
+	f.job->version = old && old->hints ? old->hints->version + 1 : 0;
 	f.job->targets = g_array_new(FALSE, FALSE, sizeof(struct job_target));
 	code_cache_lock();
 	f.job->generation = code_cache_generation();

@@ -136,7 +136,8 @@ struct job {
 	struct job_block blocks[JOB_MAX_BLOCKS];
 	unsigned int block_count, insns;
 	GArray *targets;	 /* struct job_target */
-	struct code_region *old; /* what this one is better than */
+	struct code_region *old; /* what this one is better than; may be freed meanwhile */
+	unsigned int version;	 /* how often the region has been formed before */
 	const struct op
 		*slow[32]; /* ops that are to be run in full, by the interpreter's handler */
 	unsigned int slow_count;

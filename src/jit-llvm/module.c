@@ -53,8 +53,16 @@ static void keep_hints(struct code_region *r, const struct job *job)
 	h->targets = g_array_copy(job->targets);
 	h->slow_count = job->slow_count;
 	memcpy(h->slow, job->slow, sizeof(h->slow));
-	h->version = job->old && job->old->hints ? job->old->hints->version + 1 : 0;
+	h->version = job->version;
 	r->hints = h;
+}
+
+/* The region that the job replaces is left by whoever is in it, and freed at the next quiesce. */
+static void retire_old(const struct job *job)
+{
+	for (struct code_region *r = m.regions; r; r = r->next)
+		if (r == job->old)
+			r->valid = false;
 }
 
 /* Makes the region current, unless its code has changed meanwhile. `lock` is held. */
@@ -62,9 +70,8 @@ static void commit(struct code_region *r, const struct job *job)
 {
 	code_cache_lock();
 	bool ok = region_publish(r, job->generation);
-	if (ok && job->old && job->old->valid)
-		job->old->valid =
-			false; /* whoever is in it leaves soon; freed at the next quiesce */
+	if (ok && job->old)
+		retire_old(job);
 	code_cache_unlock();
 	m.compiled++;
 	m.instructions += r->insns;
@@ -80,7 +87,7 @@ static void commit(struct code_region *r, const struct job *job)
 	m.regions = r;
 	m.code_bytes += r->code_size;
 	if (tier_options.perf_map)
-		perfmap_add(r->code_address, r->code_size, r->entry->pc);
+		perfmap_add(r->code_address, r->code_size, job->blocks[0].pc);
 	if (m.code_bytes > (uint64_t)tier_options.code_mib << 20)
 		tier_request_reclaim();
 }
