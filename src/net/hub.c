@@ -39,6 +39,29 @@ static bool hub_receive(void *opaque, const uint8_t *frame, size_t len)
 	return true;
 }
 
+/* Of a hub with two members, which is but a cable, the other one; else NULL. */
+static struct net_port *only_other(const struct hub_port *from)
+{
+	GPtrArray *ports = from->hub->ports;
+
+	if (ports->len != 2)
+		return NULL;
+	return ((struct hub_port *)g_ptr_array_index(ports, g_ptr_array_index(ports, 0) == from))
+		->port;
+}
+
+static bool hub_takes_large(void *opaque)
+{
+	const struct net_port *other = only_other(opaque);
+	return other && net_takes_large(other);
+}
+
+static bool hub_receive_large(void *opaque, uint8_t *frame, size_t len, size_t mss)
+{
+	net_send_large(only_other(opaque), frame, len, mss);
+	return true;
+}
+
 static void hub_port_destroy(void *opaque)
 {
 	struct hub_port *p = opaque;
@@ -47,8 +70,11 @@ static void hub_port_destroy(void *opaque)
 	g_free(p);
 }
 
-static const struct net_port_ops hub_ops = {
-	.kind = "hubport", .receive = hub_receive, .destroy = hub_port_destroy};
+static const struct net_port_ops hub_ops = {.kind = "hubport",
+					    .receive = hub_receive,
+					    .takes_large = hub_takes_large,
+					    .receive_large = hub_receive_large,
+					    .destroy = hub_port_destroy};
 
 static struct hub *hub_get(unsigned int number)
 {

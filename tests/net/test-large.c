@@ -64,7 +64,7 @@ static const struct net_port_ops sink_ops = {.kind = "sink",
 					     .receive_large = sink_receive_large};
 static const struct net_port_ops source_ops = {.kind = "source", .receive = sink_receive};
 
-static struct sink *sink_new(bool whole, struct net_port **source)
+static struct sink *sink_alone(bool whole)
 {
 	struct sink *s = g_new0(struct sink, 1);
 
@@ -73,6 +73,13 @@ static struct sink *sink_new(bool whole, struct net_port **source)
 	s->mss = g_array_new(false, false, sizeof(unsigned int));
 	s->payload = g_byte_array_new();
 	s->port = net_port_new(&sink_ops, s, NULL);
+	return s;
+}
+
+static struct sink *sink_new(bool whole, struct net_port **source)
+{
+	struct sink *s = sink_alone(whole);
+
 	*source = net_port_new(&source_ops, NULL, NULL);
 	ck_assert_ptr_null(net_join(s->port, *source));
 	return s;
@@ -153,6 +160,32 @@ static void watch(void *opaque, const uint8_t *frame, size_t len)
 	++*(unsigned int *)opaque;
 }
 
+static void plug(struct net_port *port, unsigned int hub)
+{
+	ck_assert_ptr_null(net_join(port, net_hub_port(hub)));
+}
+
+/* A hub of two is a cable; with a third member all see what a wire would carry. */
+START_TEST(through_hub)
+{
+	struct net_port *source = net_port_new(&source_ops, NULL, NULL);
+	struct sink *s = sink_alone(true), *third = sink_alone(true);
+	uint8_t frame[65536];
+
+	plug(source, 7);
+	plug(s->port, 7);
+	net_send_large(source, frame, segment(frame, 80, 0, 5000, ACK), 1400);
+	ck_assert_uint_eq(s->sizes->len, 1);
+	stream_is(s, 5000);
+	plug(third->port, 7);
+	ck_assert(!net_takes_large(source));
+	net_send_large(source, frame, segment(frame, 80, 5000, 5000, ACK), 1400);
+	ck_assert_uint_eq(s->sizes->len, 1 + 4);
+	ck_assert_uint_eq(third->sizes->len, 4);
+	stream_is(s, 10000);
+}
+END_TEST
+
 /* A dump holds what a wire would carry. */
 START_TEST(watched)
 {
@@ -229,6 +262,7 @@ int main(void)
 
 	tcase_add_checked_fixture(cases, lock_machine, unlock_machine);
 	tcase_add_loop_test(cases, whole_or_cut, 0, 2);
+	tcase_add_test(cases, through_hub);
 	tcase_add_test(cases, watched);
 	tcase_add_loop_test(cases, joined, 0, 2);
 	tcase_add_test(cases, kept_apart);
