@@ -89,16 +89,34 @@ bool guest_put(struct thread *t, uint64_t addr, unsigned int size, uint64_t valu
 	return guest_write(t, addr, bytes, size);
 }
 
+/* Drops code page by page, where there is some: ranges may be much longer than what runs. */
+static void invalidate(struct ram *ram, uint64_t addr, uint64_t len)
+{
+	uint64_t end = addr + len;
+
+	while (addr < end) {
+		uint64_t page = addr >> GUEST_PAGE_BITS;
+		uint64_t next = MIN(end, (page + 1) << GUEST_PAGE_BITS);
+		uint8_t bits = __atomic_load_n(&ram->code[page / 8], __ATOMIC_ACQUIRE);
+		if (bits >> (page % 8) & 1)
+			blocks_invalidate(ram, addr, next - addr);
+		else if (!bits)
+			next = MIN(end, ((page | 7) + 1) << GUEST_PAGE_BITS);
+		addr = next;
+	}
+}
+
 void guest_written(struct thread *t, uint64_t addr, uint64_t len)
 {
 	struct ram *ram = t->process->ram.ram;
 
 	if (!len || !in_guest(t, addr, len))
 		return;
-	for (uint64_t page = addr >> GUEST_PAGE_BITS; page <= (addr + len - 1) >> GUEST_PAGE_BITS;
-	     page++) {
-		if (__atomic_load_n(&ram->code[page / 8], __ATOMIC_ACQUIRE) >> (page % 8) & 1) {
-			blocks_invalidate(ram, addr, len);
+	/* Whole bytes of the map, eight pages each: most of them are zero. */
+	for (uint64_t at = addr >> GUEST_PAGE_BITS >> 3;
+	     at <= (addr + len - 1) >> GUEST_PAGE_BITS >> 3; at++) {
+		if (__atomic_load_n(&ram->code[at], __ATOMIC_ACQUIRE)) {
+			invalidate(ram, addr, len);
 			return;
 		}
 	}

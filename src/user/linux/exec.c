@@ -61,12 +61,30 @@ static int64_t run(const char *path, GPtrArray *argv, char **envp)
 	return -errno;
 }
 
+/* A name that is still good in the emulator that starts: descriptors named by /proc may be closed
+ * by then. A file without any other name keeps one open. */
+static char *lasting_name(const char *path)
+{
+	struct stat by_fd, by_name;
+
+	if (path[0] == '-')
+		return g_strconcat("./", path, NULL);
+	if (!g_str_has_prefix(path, "/proc/self/fd/"))
+		return g_strdup(path);
+	char *name = g_file_read_link(path, NULL);
+	if (name && !stat(path, &by_fd) && !stat(name, &by_name) &&
+	    by_fd.st_dev == by_name.st_dev && by_fd.st_ino == by_name.st_ino)
+		return name;
+	g_free(name);
+	return g_strdup_printf("/proc/self/fd/%d", open(path, O_RDONLY));
+}
+
 /* Starts the emulator again on `path`, the argument list being `args`. */
 static int64_t run_guest(struct thread *t, const char *path, char **args, char **envp)
 {
 	const struct process *p = t->process;
 	GPtrArray *argv = g_ptr_array_new(), *env = g_ptr_array_new();
-	char *shown = path[0] == '-' ? g_strconcat("./", path, NULL) : g_strdup(path);
+	char *shown = lasting_name(path);
 
 	for (unsigned int i = 0; p->self_args[i]; i++)
 		g_ptr_array_add(argv, p->self_args[i]);

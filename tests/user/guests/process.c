@@ -79,6 +79,13 @@ int main(int argc, char **argv)
 	printf("spawn nothing: %s\n",
 	       strerrorname_np(posix_spawn(&pid, "/nonexistent", NULL, NULL, args, environ)));
 
+	pid = fork();
+	if (pid == 0) {
+		char *by_fd[] = {"by fd", "again", "y", NULL};
+		fexecve(open(self, O_RDONLY | O_CLOEXEC), by_fd, environ);
+		_exit(97);
+	}
+	printf("fexecve: %d\n", status_of(pid));
 	int fd = mkstemp(script);
 	dprintf(fd, "#!%s again\n", self);
 	fchmod(fd, 0755);
