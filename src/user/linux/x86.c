@@ -203,6 +203,8 @@ static void init_tables(struct thread *t, struct x86_cpu *c)
 	c->gdt.limit = GDT_LIMIT;
 	c->idt.limit = 0;
 	x86_seg_set(c, SEG_LDT, 0, KERNEL_LDT, 0xffff, SEG_P | DESC_LDT << 8);
+	/* No I/O permission map: every port is refused. */
+	x86_seg_set(c, SEG_TSS, 0, 0, 0, SEG_P | DESC_TSS32_BUSY << 8);
 }
 
 static struct isa user_isa;
@@ -394,6 +396,8 @@ static int64_t modify_ldt(struct thread *t, int func, uint64_t addr, uint64_t le
 			return -EFAULT;
 		if (d.entry_number >= LDT_ENTRIES || d.contents == 3)
 			return -EINVAL;
+		if (func == 1)
+			d.useable = 0; /* as it was before there was such a bit */
 		put_area(ldt + (size_t)8 * d.entry_number, &d);
 		reload_segments(t);
 		return 0;
