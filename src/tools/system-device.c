@@ -2,6 +2,7 @@
 #include "base/optstr.h"
 #include "hw/isa/isa.h"
 #include "hw/pci/pci.h"
+#include "hw/usb/usb.h"
 #include "tools/system.h"
 #include "vm/plug.h"
 
@@ -61,6 +62,26 @@ struct error *system_add_globals(struct system_config *c)
 	return err;
 }
 
+/* -usbdevice: "tablet", or a name with what follows a colon. */
+static struct error *plug_usb_device(const char *name)
+{
+	const char *class = usb_legacy_class(name);
+	struct error *err = class ? plug_device(class)
+				  : error_new("no such USB device is built; there are keyboard, "
+					      "mouse, tablet and hub");
+
+	return error_prefix(err, "-usbdevice %s", name);
+}
+
+static struct error *plug_usb_devices(const struct machine *m)
+{
+	struct error *err = NULL;
+
+	for (unsigned int i = 0; i < m->usb_devices->len && !err; i++)
+		err = plug_usb_device(g_ptr_array_index(m->usb_devices, i));
+	return err;
+}
+
 struct error *system_plug_devices(struct system_config *c)
 {
 	struct error *err = system_add_sound_cards(c);
@@ -70,5 +91,5 @@ struct error *system_plug_devices(struct system_config *c)
 		const struct option_use *use = c->devices->pdata[i];
 		err = option_use_error(plug_device(use->value), use);
 	}
-	return err;
+	return err ? err : plug_usb_devices(c->m);
 }

@@ -53,6 +53,7 @@ static struct error *build(struct system_config *c)
 {
 	struct error *err = system_add_globals(c);
 
+	c->m->usb |= c->m->usb_devices->len != 0;
 	err = err ? err : c->m->class->init(c->m);
 	err = err ? err : system_plug_devices(c);
 	err = err ? err : system_check_nics(c);

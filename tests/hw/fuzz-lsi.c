@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { STEPS = 200, SCRIPT_AT = 0x1000, CDB_AT = 0x2000, LOW_MEMORY = 0x4000 };
+enum { STEPS = 20, SCRIPT_AT = 0x1000, CDB_AT = 0x2000, LOW_MEMORY = 0x4000 };
 
 static struct rig rig;
 static int64_t now;
