@@ -13,6 +13,7 @@
 #include "hw/misc/stellaris-flash.h"
 #include "hw/misc/stellaris-sysctl.h"
 #include "hw/net/stellaris-enet.h"
+#include "hw/sd/ssi-sd.h"
 #include "hw/ssi/pl022.h"
 #include "machines/arm-boot.h"
 #include "machines/elf.h"
@@ -41,7 +42,7 @@ struct stellaris {
 	struct stellaris_i2c *i2c;
 	struct pl022 *ssi;
 	struct ssd0323 *oled;
-	struct irq oled_select;
+	struct irq oled_select, sd_select;
 	struct region flash;
 	struct bitband bitbands[2];
 	uint32_t sram_size;
@@ -274,9 +275,25 @@ static struct error *create_ethernet(struct stellaris *s)
 
 /* --- what is soldered to the chips --- */
 
-static void oled_selected(void *opaque, int number, int level)
+static void ssi_selected_low(void *opaque, int number, int level)
 {
 	ssi_select(opaque, !level);
+}
+
+/* The card shares SSI0 with the display; PD0 selects it. */
+static struct error *create_sd_card(struct stellaris *s)
+{
+	struct device *dev = device_new_named("ssi-sd");
+	struct ssi_sd *sd = (struct ssi_sd *)dev;
+
+	sd->drive = drive_get("sd", 0, 0);
+	struct error *err = device_realize(dev);
+	if (err)
+		return err;
+	ssi_bus_add(&s->ssi->bus, &sd->ssi);
+	irq_init(&s->sd_select, ssi_selected_low, &sd->ssi, 0);
+	s->ports[PORT_D]->out[0] = &s->sd_select;
+	return NULL;
 }
 
 /* The display is on SSI0, whose frame signal is pin PA3, with D/C# on PC7. */
@@ -291,10 +308,13 @@ static struct error *create_lm3s6965evb_parts(struct stellaris *s)
 		return err;
 	s->oled = (struct ssd0323 *)dev;
 	ssi_bus_add(&s->ssi->bus, &s->oled->ssi);
-	irq_init(&s->oled_select, oled_selected, &s->oled->ssi, 0);
+	irq_init(&s->oled_select, ssi_selected_low, &s->oled->ssi, 0);
 	s->ports[PORT_A]->out[3] = &s->oled_select;
 	s->ports[PORT_C]->out[7] = &s->oled->dc;
 
+	err = create_sd_card(s);
+	if (err)
+		return err;
 	dev = device_new_named("stellaris-gamepad");
 	for (unsigned int n = 0; n < GAMEPAD_KEYS; n++)
 		((struct stellaris_gamepad *)dev)->keys[n] = &s->ports[ports[n]]->in[pins[n]];
@@ -356,6 +376,7 @@ static struct error *stellaris_init(struct machine *m, const struct stellaris_pa
 	s->part = part;
 	region_init(&m->memory_root, "memory", UINT64_MAX);
 	address_space_init(&m->memory, "memory", &m->memory_root);
+	m->memory.unassigned = 0; /* there is no bus fault; what is not there reads as zero */
 	region_batch_begin();
 	err = create_memory(s);
 	err = err ? err : create_core(s);

@@ -144,8 +144,9 @@ static void take(struct arm_cpu *c, int number)
 
 static void lockup(struct arm_cpu *c)
 {
-	log_printf(LOG_GUEST_ERRORS, "arm: cpu %u: lockup at %08" PRIx64 "\n", c->v.cpu.index,
-		   c->v.pc);
+	warn_report("processor %u is locked up: a fault at %08" PRIx64
+		    " while exception %u is handled (CFSR %08x); only a reset ends this",
+		    c->v.cpu.index, c->v.pc, c->m_exception, c->scb.cfsr);
 	c->v.cpu.halted = true;
 	c->m_lockup = true;
 }
