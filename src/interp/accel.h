@@ -25,6 +25,8 @@ struct error *tier_configure(const char *text) NODISCARD;
 void tier_help(FILE *out);
 /* Before the program ends, vCPUs stopped: nobody compiles any more. */
 void tier_stop(void);
+/* The regions that ran most, one a line, for -stats. */
+void tier_report(FILE *out);
 /* Where the module is; NULL: nowhere. The caller frees it. */
 char *tier_module_path(void);
 

@@ -322,9 +322,12 @@ void blocks_flush_all(void)
 	GHashTableIter iter;
 	struct block_in *in;
 
+	/* From here on no region of these blocks is published; those that are go first. */
 	g_mutex_lock(&cache->lock);
 	cache->generation++;
+	g_mutex_unlock(&cache->lock);
 	tier_flush();
+	g_mutex_lock(&cache->lock);
 	memset(cache->hash, 0, sizeof(cache->hash));
 	g_hash_table_iter_init(&iter, cache->incoming);
 	while (g_hash_table_iter_next(&iter, NULL, (void **)&in)) {

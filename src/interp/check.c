@@ -9,6 +9,7 @@
  */
 #include "interp/check.h"
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "interp/disas.h"
 
@@ -35,7 +36,9 @@ struct check {
 	GArray *stores; /* struct store, as the region made them */
 	struct jump_cache_entry *empty;
 	char *start, *region; /* register files: before, and after the region */
-	const char *stray;    /* what the interpreter stored and the region did not */
+	/* What the interpreter stored and the region did not. */
+	const uint8_t *stray;
+	uint64_t stray_size;
 };
 
 static struct check *check_get(struct vcpu *v)
@@ -71,12 +74,14 @@ void check_store(struct vcpu *v, void *host, uint64_t size)
 		g_array_append_val(v->check->stores, s);
 }
 
-void check_interpreted_store(struct vcpu *v, void *host, uint64_t size)
+void check_interpreted_store(struct vcpu *v, void *host, uint64_t size, uint64_t value)
 {
 	struct check *c = v->check;
 	const uint8_t *p = host;
 	uint64_t covered = 0;
 
+	if (load_le(host, (unsigned int)size) == value)
+		return; /* compiled code may do without a store that changes nothing */
 	for (unsigned int i = 0; i < c->stores->len; i++) {
 		struct store *s = &g_array_index(c->stores, struct store, i);
 		if (p < s->host + s->size && s->host < p + size) {
@@ -85,7 +90,7 @@ void check_interpreted_store(struct vcpu *v, void *host, uint64_t size)
 		}
 	}
 	if (covered < size)
-		c->stray = host;
+		c->stray = host, c->stray_size = size;
 }
 
 /* --- the two runs --- */
@@ -105,6 +110,7 @@ static struct outcome outcome_of(struct vcpu *v, const struct region_exit *x, in
 {
 	switch (x->kind) {
 	case EXIT_INTERPRET:
+	case EXIT_REST:
 		v->op = x->op;
 		v->budget = budget;
 		vcpu_sync_pc(v);
@@ -186,6 +192,17 @@ static int interpret_watched(struct vcpu *v, int64_t count)
 
 /* --- comparison --- */
 
+static void report_stray(const struct check *c, FILE *out)
+{
+	fprintf(out, "the interpreter stored %" PRIu64 " bytes at %p, the region at", c->stray_size,
+		(const void *)c->stray);
+	for (unsigned int i = 0; i < c->stores->len; i++) {
+		const struct store *s = &g_array_index(c->stores, struct store, i);
+		fprintf(out, " %p+%" PRIu64, (const void *)s->host, s->size);
+	}
+	fputc('\n', out);
+}
+
 static bool same_stores(struct vcpu *v, FILE *out)
 {
 	bool same = true;
@@ -201,7 +218,7 @@ static bool same_stores(struct vcpu *v, FILE *out)
 	if (v->check->stray) {
 		same = false;
 		if (out)
-			fprintf(out, "the interpreter stored where the region did not\n");
+			report_stray(v->check, out);
 	}
 	return same;
 }
@@ -242,11 +259,11 @@ static NORETURN void report(struct vcpu *v, struct code_region *r, const struct 
 	_exit(1);
 }
 
-bool check_region(struct vcpu *v, struct code_region *r, int64_t *budget)
+bool check_region(struct vcpu *v, struct code_region *r, int64_t budget)
 {
 	uint32_t mode = v->mode;
 	struct outcome region;
-	int64_t given = MIN(*budget, MAX_INSNS), rest = *budget - given, count = 0;
+	int64_t given = MIN(budget, MAX_INSNS), rest = budget - given, count = 0;
 	bool same = false;
 
 	if (r->runs > ALL_RUNS && r->runs % SPARSE)
@@ -256,7 +273,7 @@ bool check_region(struct vcpu *v, struct code_region *r, int64_t *budget)
 		region = run_region(v, r, given);
 		region.left += rest;
 		put_back(v, r, mode);
-		v->budget = *budget + r->entry->insns;
+		v->budget = budget + r->entry->insns;
 		count = v->budget - region.left;
 		int why = interpret_watched(v, MAX(count, 1));
 		if (why && count == 0)
@@ -267,6 +284,5 @@ bool check_region(struct vcpu *v, struct code_region *r, int64_t *budget)
 		if (!same)
 			put_back(v, r, mode);
 	}
-	*budget = v->budget;
 	return false;
 }

@@ -11,8 +11,9 @@
 
 #include <dlfcn.h>
 
-/* An exit is looked at again after so many times. */
-#define EXIT_HOT 2000
+/* Every so many times, where an exit leads is noted; and it is hot. */
+#define EXIT_SAMPLE 64
+#define EXIT_HOT    2048
 
 enum module_state { MODULE_NONE, MODULE_LOADING, MODULE_READY, MODULE_FAILED };
 
@@ -113,9 +114,16 @@ UNSANITIZED HANDLER void op_profile(struct vcpu *v, const struct op *op, int64_t
 
 /* --- regions --- */
 
-static NOINLINE void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exit *x)
+static NOINLINE void exit_sample(struct vcpu *v, struct code_region *r, struct region_exit *x)
 {
-	tier.module->exit_is_hot(v, r, x);
+	bool known = x->kind != EXIT_DONE || x->seen_count == EXIT_TARGETS;
+
+	for (unsigned int i = 0; i < x->seen_count && !known; i++)
+		known = x->seen[i] == v->pc;
+	if (!known)
+		x->seen[x->seen_count++] = v->pc;
+	if (x->count % EXIT_HOT == 0)
+		tier.module->exit_is_hot(v, r, x);
 }
 
 /* Runs op itself, also where a region begins there. */
@@ -133,19 +141,18 @@ UNSANITIZED HANDLER void op_run_region(struct vcpu *v, const struct op *op, int6
 	struct code_region *r = __atomic_load_n(&block_of_first_op(op)->region, __ATOMIC_ACQUIRE);
 
 	r->runs++;
-	if (UNLIKELY(tier_options.accel == ACCEL_CHECK) && !check_region(v, r, &budget)) {
-		v->budget = budget;
+	if (UNLIKELY(tier_options.accel == ACCEL_CHECK) && !check_region(v, r, budget))
 		return;
-	}
 	struct region_result result = r->code(v, budget);
 	struct region_exit *x = &r->exits[result.exit];
 
 	budget = result.budget;
 	op = x->op;
-	if (UNLIKELY(++x->count % EXIT_HOT == 0))
-		exit_is_hot(v, r, x);
+	if (UNLIKELY(++x->count % EXIT_SAMPLE == 0))
+		exit_sample(v, r, x);
 	switch (x->kind) {
-	case EXIT_INTERPRET: {
+	case EXIT_INTERPRET:
+	case EXIT_REST: {
 		handler_fn *fn = interpreted(op);
 		MUSTTAIL return fn(v, op, budget);
 	}
@@ -273,4 +280,10 @@ void tier_stats(void (*add)(void *opaque, const char *name, double value), void 
 {
 	if (__atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_READY)
 		tier.module->stats(add, opaque);
+}
+
+void tier_report(FILE *out)
+{
+	if (__atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_READY)
+		tier.module->report(out);
 }

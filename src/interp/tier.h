@@ -22,12 +22,16 @@ enum region_exit_kind {
 	EXIT_BUDGET,	/* op is the first one of a block that cannot be entered */
 	EXIT_RESUME,	/* the interpreter goes on at v->one_next */
 	EXIT_LEAVE,	/* to the loop; v->pc and v->budget are set */
+	EXIT_REST,	/* the interpreter runs op: the rest of its block is not compiled */
 };
+
+#define EXIT_TARGETS 8
 
 struct region_exit {
 	const struct op *op;
 	uint32_t count;
-	uint8_t kind;
+	uint8_t kind, seen_count;
+	uint64_t seen[EXIT_TARGETS]; /* EXIT_DONE: some of the places it went to */
 };
 
 /* In two registers. */

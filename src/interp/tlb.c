@@ -379,9 +379,9 @@ static void store_in_page(struct vcpu *v, uint64_t va, unsigned int size, uint64
 		mem_store_le(v->cpu.memory, d->phys + offset, value, size);
 		return;
 	}
-	store_le(d->ram->host + d->ram_offset + offset, size, value);
 	if (UNLIKELY(v->checking))
-		check_interpreted_store(v, d->ram->host + d->ram_offset + offset, size);
+		check_interpreted_store(v, d->ram->host + d->ram_offset + offset, size, value);
+	store_le(d->ram->host + d->ram_offset + offset, size, value);
 	stored_slowly(v, va, size, &t->entries[i], d);
 }
 

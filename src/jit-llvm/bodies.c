@@ -321,23 +321,24 @@ static void note_edges(struct template *t)
 }
 
 /* How a body may leave, from the value that it returns. */
-static unsigned int ways_of(LLVMValueRef value)
+static unsigned int ways_of(LLVMValueRef value, unsigned int depth)
 {
 	unsigned int ways = 0;
 
 	if (LLVMIsAConstantInt(value))
 		return 1u << (LLVMConstIntGetZExtValue(value) & 31);
+	if (depth == 0)
+		return UINT32_MAX;
 	if (LLVMIsAPHINode(value)) {
 		for (unsigned int i = 0; i < LLVMCountIncoming(value); i++)
-			ways |= LLVMIsAPHINode(LLVMGetIncomingValue(value, i))
-					? UINT32_MAX
-					: ways_of(LLVMGetIncomingValue(value, i));
+			ways |= ways_of(LLVMGetIncomingValue(value, i), depth - 1);
 		return ways;
 	}
 	if (LLVMIsAZExtInst(value))
 		return 1u << BODY_NEXT | 1u << BODY_BRANCH;
 	if (LLVMIsASelectInst(value))
-		return ways_of(LLVMGetOperand(value, 1)) | ways_of(LLVMGetOperand(value, 2));
+		return ways_of(LLVMGetOperand(value, 1), depth - 1) |
+		       ways_of(LLVMGetOperand(value, 2), depth - 1);
 	return UINT32_MAX;
 }
 
@@ -345,7 +346,7 @@ static void note_ways(struct template *t)
 {
 	for (unsigned int i = 0; i < t->inst_count; i++)
 		if (t->insts[i].opcode == LLVMRet && t->insts[i].operand_count)
-			t->ways |= ways_of(LLVMGetOperand(t->insts[i].inst, 0));
+			t->ways |= ways_of(LLVMGetOperand(t->insts[i].inst, 0), 4);
 }
 
 static struct template *template_read(LLVMValueRef function)

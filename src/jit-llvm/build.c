@@ -62,7 +62,8 @@ static bool starts_instruction(const struct job_block *jb, unsigned int k)
 /* Ends the path here. */
 static void leave_region(struct state *s, enum region_exit_kind kind, const struct op *op)
 {
-	bool temporaries = kind == EXIT_INTERPRET && !starts_instruction(current(s), s->k);
+	bool temporaries = (kind == EXIT_INTERPRET || kind == EXIT_REST) &&
+			   !starts_instruction(current(s), s->k);
 
 	for (unsigned int i = 0; i < s->ways_out->len; i++) {
 		struct way_out *w = &g_array_index(s->ways_out, struct way_out, i);
@@ -77,11 +78,6 @@ static void leave_region(struct state *s, enum region_exit_kind kind, const stru
 	LLVMBuildBr(s->b->ir, w.block);
 }
 
-static LLVMValueRef register_address(struct builder *b, unsigned int i)
-{
-	return vcpu_field(b, b->isa->regs_offset + b->isa->slots[i].offset);
-}
-
 static bool is_in_memory_only(struct builder *b, unsigned int i)
 {
 	return b->isa->slots[i].offset == b->isa->zero_offset;
@@ -89,6 +85,8 @@ static bool is_in_memory_only(struct builder *b, unsigned int i)
 
 static void store_registers(struct builder *b, bool temporaries)
 {
+	if (b->write_through)
+		return;
 	for (unsigned int i = 0; i < b->isa->slot_count; i++) {
 		if (!b->dirty[i] || is_in_memory_only(b, i) ||
 		    (b->isa->slots[i].temporary && !temporaries))
@@ -431,11 +429,11 @@ static bool build_op(struct state *s)
 static bool build_block(struct state *s, unsigned int at)
 {
 	struct builder *b = s->b;
-	unsigned int count = s->job->blocks[at].op_count;
+	unsigned int count = s->job->blocks[at].used_ops;
 	bool ok = true;
 
 	s->at = at;
-	s->ops = g_new0(struct label, count + 1);
+	s->ops = g_new0(struct label, s->job->blocks[at].op_count + 1);
 	s->ops[0] = s->bodies[at];
 	for (unsigned int k = 0; k < count && ok; k++) {
 		if (!s->ops[k].block)
@@ -445,9 +443,15 @@ static bool build_block(struct state *s, unsigned int at)
 		b->known = s->ops[k].known;
 		ok = build_op(s);
 	}
-	if (ok && s->ops[count].block) { /* no block ends so */
-		position(b, s->ops[count].block);
-		LLVMBuildUnreachable(b->ir);
+	for (unsigned int k = count; ok && k <= s->job->blocks[at].op_count; k++) {
+		if (!s->ops[k].block)
+			continue;
+		s->k = k;
+		position(b, s->ops[k].block);
+		if (k < s->job->blocks[at].op_count)
+			leave_region(s, EXIT_REST, op_in_cache(s, k));
+		else /* no block ends so */
+			LLVMBuildUnreachable(b->ir);
 	}
 	g_free(s->ops);
 	return ok;
@@ -567,6 +571,12 @@ static bool build_once(struct builder *b, struct state *s)
 	return ok;
 }
 
+/*
+ * Where registers are stored at exits alone, a loop runs at its best; but code for exits, and the
+ * time to compile it, grows with exits times registers. So that is for small regions.
+ */
+#define SMALL_INSNS 40
+
 bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataRef layout,
 		  const struct job *job, struct code_region *region, struct built *out)
 {
@@ -577,6 +587,7 @@ bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataR
 		struct builder b = {.context = context,
 				    .layout = layout,
 				    .bodies = bodies,
+				    .write_through = job->insns > SMALL_INSNS,
 				    .isa = job->isa,
 				    .job = job};
 		struct state s = {.job = job, .region = region, .out = out, .cut = cut};

@@ -137,8 +137,15 @@ LLVMValueRef slot_get(struct builder *b, unsigned int s)
 	return value;
 }
 
+LLVMValueRef register_address(struct builder *b, unsigned int s)
+{
+	return vcpu_field(b, b->isa->regs_offset + b->isa->slots[s].offset);
+}
+
 void slot_set(struct builder *b, unsigned int s, LLVMValueRef value)
 {
+	if (b->write_through && s < b->isa->slot_count)
+		mark_host(b, LLVMBuildStore(b->ir, value, register_address(b, s)));
 	b->used[s] = b->dirty[s] = true;
 	LLVMBuildStore(b->ir, value, slot_variable(b, s));
 	b->known.slot[s] = value;
@@ -371,6 +378,24 @@ static bool emit_load(struct builder *b, struct copy *c, const struct tinst *ti,
 	return true;
 }
 
+/* A store that covers several slots (compilers put neighbours together): one after the other. */
+static bool store_pieces(struct builder *b, int64_t offset, LLVMValueRef value, uint64_t size)
+{
+	LLVMValueRef whole = to_int(b, value, size);
+	LLVMTypeRef type = LLVMTypeOf(whole);
+
+	for (uint64_t done = 0; done < size;) {
+		int s = slot_find(b, offset + (int64_t)done);
+		if (s < 0 || b->isa->slots[s].offset != offset + (int64_t)done ||
+		    b->isa->slots[s].size > size - done || b->isa->slots[s].size == 16)
+			return fail(b, "store across registers");
+		LLVMValueRef piece = LLVMBuildLShr(b->ir, whole, const_int(type, 8 * done), "");
+		slot_set(b, (unsigned int)s, LLVMBuildTrunc(b->ir, piece, b->slot_type[s], ""));
+		done += b->isa->slots[s].size;
+	}
+	return true;
+}
+
 static bool emit_store(struct builder *b, struct copy *c, const struct tinst *ti)
 {
 	struct value v = operand(b, c, &ti->operands[0]);
@@ -387,7 +412,7 @@ static bool emit_store(struct builder *b, struct copy *c, const struct tinst *ti
 	if (p.kind == VALUE_REGS) {
 		int s = slot_for(b, p.offset, size);
 		if (s == -2)
-			return fail(b, "store across registers");
+			return store_pieces(b, p.offset, value, size);
 		if (s >= 0) {
 			slot_insert(b, (unsigned int)s,
 				    (uint64_t)p.offset - b->isa->slots[s].offset, value);
@@ -819,6 +844,29 @@ static bool leave_each(struct builder *b, LLVMValueRef condition, uint64_t yes_h
 	return true;
 }
 
+/* Whatever way the value says, of those that the body has. */
+static bool leave_by_switch(struct builder *b, LLVMValueRef how)
+{
+	LLVMBasicBlockRef never = new_block(b);
+	LLVMValueRef sw = LLVMBuildSwitch(b->ir, how, never, 5);
+	struct known known = b->known;
+
+	if (b->ways == UINT32_MAX)
+		return fail(b, "return value");
+	position(b, never);
+	LLVMBuildUnreachable(b->ir);
+	for (unsigned int way = 0; way <= BODY_INTERPRET; way++) {
+		if (!(b->ways >> way & 1))
+			continue;
+		LLVMBasicBlockRef at = new_block(b);
+		LLVMAddCase(sw, const_int(LLVMTypeOf(how), way), at);
+		position(b, at);
+		b->known = known;
+		b->leave(b, (enum body_exit)way);
+	}
+	return true;
+}
+
 /* A body's value says how it leaves: a constant, or one of two. */
 static bool leave_body(struct builder *b, struct value how)
 {
@@ -840,7 +888,7 @@ static bool leave_body(struct builder *b, struct value how)
 		return leave_each(b, LLVMGetOperand(how.v, 0), LLVMConstIntGetZExtValue(yes),
 				  LLVMConstIntGetZExtValue(no));
 	}
-	default: return fail(b, "return value");
+	default: return leave_by_switch(b, how.v);
 	}
 }
 
@@ -993,5 +1041,6 @@ bool emit_body(struct builder *b, const struct template *t)
 
 	b->failure = NULL;
 	b->pc = NULL;
+	b->ways = t->ways;
 	return copy_template(b, &c);
 }

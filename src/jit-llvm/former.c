@@ -51,10 +51,41 @@ static bool may_add(const struct former *f, const struct block *b)
 	       job->insns + b->insns <= JOB_MAX_INSNS && job_block_at(job, b->pc) < 0;
 }
 
+static struct block *branch_target(struct former *f, const struct op *op);
+
+static bool is_slow(const struct job *job, const struct op *op)
+{
+	for (unsigned int i = 0; i < job->slow_count; i++)
+		if (job->slow[i] == op)
+			return true;
+	return false;
+}
+
+/*
+ * How many ops of a block to take. Behind a branch that seems to be taken nearly always the rest is
+ * left to the interpreter; where it turns out to run often, the next version has it (is_slow).
+ */
+static unsigned int ops_worth(struct former *f, const struct block *b)
+{
+	uint32_t entered = times_entered(b);
+
+	for (unsigned int k = 0; k + 1 < b->op_count; k++) {
+		struct block *target = b->op_where[k].branch ? branch_target(f, &b->ops[k]) : NULL;
+		/* (Counts end at the threshold.) */
+		bool usual = target && (target == f->job->entry ||
+					(target->ops[0].fn == op_profile &&
+					 times_entered(target) >= entered / 8 * 7));
+		if (usual && !is_slow(f->job, &b->ops[k + 1]))
+			return k + 1;
+	}
+	return b->op_count;
+}
+
 static void add_block(struct former *f, struct block *b)
 {
 	struct job *job = f->job;
 	struct job_block *jb = &job->blocks[job->block_count++];
+	unsigned int used = ops_worth(f, b);
 	struct op *ops = g_memdup2(b->ops, b->op_count * sizeof(*ops));
 
 	ops[0].fn = b->entry_fn;
@@ -65,12 +96,13 @@ static void add_block(struct former *f, struct block *b)
 		.mode = b->mode,
 		.insns = b->insns,
 		.op_count = b->op_count,
+		.used_ops = used,
 		.single_page = b->page[1] == NO_PAGE,
 		.ops = ops,
 		.where = g_memdup2(b->op_where, b->op_count * sizeof(struct op_where)),
 		.heat = times_entered(b),
 	};
-	job->insns += b->insns;
+	job->insns += MIN(b->op_where[used - 1].insn + 1u, b->insns);
 }
 
 /* The block that a pc means now, if it was entered before. */
@@ -153,24 +185,36 @@ static void pair_returns(struct job *job)
 	}
 }
 
-/* What an older version of the region has shown: exits that were taken often. */
-static void learn(struct former *f, struct code_region *old, const struct region_exit *hot)
+static bool is_hot_exit(const struct region_exit *x, const struct region_exit *hot)
 {
-	struct job *job = f->job;
+	return x == hot || x->count >= hot->count / 8;
+}
 
+/* What an older version of the region has shown: ops that were left to the interpreter often, and
+ * where indirect branches went. */
+static void learn(struct job *job, const struct code_region *old, const struct region_exit *hot)
+{
 	for (unsigned int i = 0; i < old->exit_count; i++) {
 		const struct region_exit *x = &old->exits[i];
-		if (x != hot && x->count < hot->count / 8)
+		if (!is_hot_exit(x, hot))
 			continue;
-		if (x->kind == EXIT_INTERPRET && job->slow_count < G_N_ELEMENTS(job->slow))
+		if ((x->kind == EXIT_INTERPRET || x->kind == EXIT_REST) &&
+		    job->slow_count < G_N_ELEMENTS(job->slow))
 			job->slow[job->slow_count++] = x->op;
-		if (x->kind == EXIT_DONE && x == hot)
-			add_target(job, x->op, f->v->pc);
-		struct block *b = NULL;
-		if (x->kind == EXIT_BRANCH)
-			b = branch_target(f, x->op);
-		else if (x->kind == EXIT_DONE && x == hot)
-			b = block_known(f, f->v->pc);
+		for (unsigned int k = 0; k < x->seen_count; k++)
+			add_target(job, x->op, x->seen[k]);
+	}
+}
+
+/* ... and where branches left it. */
+static void add_hot_targets(struct former *f, const struct code_region *old,
+			    const struct region_exit *hot)
+{
+	for (unsigned int i = 0; i < old->exit_count; i++) {
+		const struct region_exit *x = &old->exits[i];
+		struct block *b = x->kind == EXIT_BRANCH && is_hot_exit(x, hot)
+					  ? branch_target(f, x->op)
+					  : NULL;
 		if (b && may_add(f, b))
 			add_block(f, b);
 	}
@@ -217,10 +261,13 @@ struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old
 	code_cache_lock();
 	f.job->generation = code_cache_generation();
 	if (may_add(&f, entry)) {
-		add_block(&f, entry);
 		if (old) {
 			inherit(f.job, old);
-			learn(&f, old, hot);
+			learn(f.job, old, hot);
+		}
+		add_block(&f, entry);
+		if (old) {
+			add_hot_targets(&f, old, hot);
 			add_known_targets(&f);
 		}
 		for (unsigned int i = 0; i < f.job->block_count; i++) {

@@ -112,6 +112,7 @@ struct job_block {
 	uint64_t pc, base;
 	uint32_t mode;
 	unsigned int insns, op_count;
+	unsigned int used_ops; /* those that are compiled */
 	bool single_page;
 	const struct op *ops; /* copies */
 	const struct op_where *where;
@@ -119,8 +120,8 @@ struct job_block {
 };
 
 #define JOB_MAX_BLOCKS	96
-#define JOB_MAX_INSNS	256
-#define JOB_MAX_TARGETS 4
+#define JOB_MAX_INSNS	160
+#define JOB_MAX_TARGETS 12
 
 /* Where an indirect branch went. */
 struct job_target {
@@ -201,12 +202,14 @@ struct builder {
 	LLVMValueRef slot[JIT_MAX_SLOTS + 1];
 	LLVMTypeRef slot_type[JIT_MAX_SLOTS + 1];
 	bool used[JIT_MAX_SLOTS + 1], dirty[JIT_MAX_SLOTS + 1];
+	bool write_through;	  /* registers are stored when they are written, not at exits */
 	int8_t slot_at[4096 / 4]; /* by offset / 4; -1: memory */
 	struct known known;
 	/* the op that is being copied */
 	const struct op *op;	/* its copy */
 	const struct op *op_at; /* the op in the cache */
 	leave_fn *leave;
+	unsigned int ways;   /* in which the body may leave */
 	LLVMValueRef pc;     /* what the body stored to v->pc */
 	const char *failure; /* why the op cannot be copied */
 	LLVMValueRef guest_scopes;
@@ -224,6 +227,7 @@ LLVMValueRef slot_get(struct builder *b, unsigned int s);
 /* The variable behind it. */
 LLVMValueRef slot_variable(struct builder *b, unsigned int s);
 void slot_set(struct builder *b, unsigned int s, LLVMValueRef value);
+LLVMValueRef register_address(struct builder *b, unsigned int s);
 LLVMValueRef vcpu_field(struct builder *b, uint64_t offset);
 LLVMValueRef const_int(LLVMTypeRef type, uint64_t value);
 /* A constant pointer of this process. */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +129,7 @@ static void *worker(void *opaque)
 	struct compiler *c = opaque;
 
 	/* vCPUs come first. */
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 10);
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 4);
 	for (;;) {
 		g_mutex_lock(&m.lock);
 		while (g_queue_is_empty(&m.queue))
@@ -186,7 +187,8 @@ static void promote(struct vcpu *v, struct block *b)
 
 static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exit *x)
 {
-	bool useful = x->kind == EXIT_INTERPRET || x->kind == EXIT_BRANCH || x->kind == EXIT_DONE;
+	bool useful = x->kind == EXIT_INTERPRET || x->kind == EXIT_REST || x->kind == EXIT_BRANCH ||
+		      x->kind == EXIT_DONE;
 
 	if (!useful || r->replaced || !r->valid || !r->hints || r->hints->version >= MAX_VERSIONS ||
 	    tier_options.accel == ACCEL_CHECK)
@@ -252,7 +254,7 @@ static void reclaim(bool everything)
 
 static void stats(void (*add)(void *opaque, const char *name, double value), void *opaque)
 {
-	uint64_t runs = 0, exits[EXIT_LEAVE + 1] = {0}, live = 0;
+	uint64_t runs = 0, exits[EXIT_REST + 1] = {0}, live = 0;
 
 	g_mutex_lock(&m.lock);
 	for (struct code_region *r = m.regions; r; r = r->next) {
@@ -280,6 +282,7 @@ static void stats(void (*add)(void *opaque, const char *name, double value), voi
 		{"region_exits_budget", (double)exits[EXIT_BUDGET]},
 		{"region_exits_resume", (double)exits[EXIT_RESUME]},
 		{"region_exits_leave", (double)exits[EXIT_LEAVE]},
+		{"region_exits_rest", (double)exits[EXIT_REST]},
 		{"seconds_compiling", (double)m.compile_ns / 1e9},
 	};
 	for (unsigned int i = 0; i < G_N_ELEMENTS(rows); i++)
@@ -287,8 +290,21 @@ static void stats(void (*add)(void *opaque, const char *name, double value), voi
 	g_mutex_unlock(&m.lock);
 }
 
+/* The interpreter's name for what an op does. */
+static const char *handler_name(const struct op *op)
+{
+	Dl_info info;
+	handler_fn *fn = op ? op->fn : NULL;
+
+	if (fn == op_run_region || fn == op_profile)
+		fn = block_of_first_op(op)->entry_fn;
+	return fn && dladdr((void *)(uintptr_t)fn, &info) && info.dli_sname ? info.dli_sname : "-";
+}
+
 static void report(FILE *out)
 {
+	static const char *const kinds[] = {"interpret", "branch", "indirect", "budget",
+					    "resume",	 "leave",  "rest"};
 	GPtrArray *all = g_ptr_array_new();
 
 	g_mutex_lock(&m.lock);
@@ -304,7 +320,8 @@ static void report(FILE *out)
 			(double)r->compile_ns / 1e6, r->runs);
 		for (unsigned int k = 0; k < r->exit_count; k++)
 			if (r->exits[k].count > r->runs / 16)
-				fprintf(out, " %u:%u", r->exits[k].kind, r->exits[k].count);
+				fprintf(out, " %s@%s:%u", kinds[r->exits[k].kind],
+					handler_name(r->exits[k].op), r->exits[k].count);
 		fputc('\n', out);
 	}
 	g_mutex_unlock(&m.lock);

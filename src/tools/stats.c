@@ -1,6 +1,7 @@
 #include "tools/stats.h"
 
 #include "base/error.h"
+#include "interp/accel.h"
 #include "vm/cpu.h"
 
 #include <errno.h>
@@ -51,6 +52,7 @@ void stats_print(void)
 		fputs("{\"cpus\": [\n", w.json);
 	for (struct cpu *cpu = cpu_first(); cpu; cpu = cpu->next)
 		print_cpu(&w, cpu);
+	tier_report(stderr);
 	if (w.json) {
 		fputs("\n]}\n", w.json);
 		fclose(w.json);
