@@ -223,6 +223,12 @@ void region_retire(struct code_region *r)
 	}
 }
 
+void region_unlink(struct code_region *r)
+{
+	for (unsigned int i = 0; i < r->block_count; i++)
+		r->blocks[i]->regions = g_slist_remove(r->blocks[i]->regions, r);
+}
+
 /* A vCPU may be in the region: others notice at their next block. Without an exit the region would
  * go on with code that is no longer there; the caller's own vCPU leaves when its store is done. */
 static void kick_others(void)

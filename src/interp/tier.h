@@ -85,6 +85,8 @@ struct tier_module {
 bool region_publish(struct code_region *r, unsigned int generation);
 /* With the cache locked: its entry is interpreted again. */
 void region_retire(struct code_region *r);
+/* With the cache locked, before it is freed: its blocks forget it. */
+void region_unlink(struct code_region *r);
 /* With the cache locked: `b`, of which regions are made, is dropped. */
 void tier_block_dropped(struct block *b);
 /* Blocks were given up in bulk (quiesced). */

@@ -293,19 +293,34 @@ static void go_to_op(struct state *s, unsigned int k)
 	LLVMBuildBr(s->b->ir, s->ops[k].block);
 }
 
+/* NULL: the job's blocks are no longer there. */
+static const struct op *shadow_of_op(struct state *s)
+{
+	const struct job_block *jb = current(s);
+	const struct op *shadow = NULL;
+
+	code_cache_lock();
+	if (code_cache_generation() == s->job->generation)
+		shadow = block_shadow(jb->block, jb->ops, jb->where, s->k);
+	code_cache_unlock();
+	return shadow;
+}
+
 /* Runs the current op by its handler and goes on. */
 static void call_handler(struct state *s)
 {
 	struct builder *b = s->b;
-	const struct job_block *jb = current(s);
+	const struct op *shadow = shadow_of_op(s);
+
+	if (!shadow) { /* the cache has been emptied: all this is in vain */
+		leave_region(s, EXIT_INTERPRET, b->op_at);
+		return;
+	}
 	struct exchange x = {new_block(b), new_block(b)};
 	LLVMBasicBlockRef call = new_block(b), resume = new_block(b), leave = new_block(b);
 	LLVMTypeRef types[4] = {b->ptr, b->ptr, b->i64, b->ptr};
 	LLVMTypeRef type = LLVMFunctionType(b->i32, types, 4, false);
 
-	code_cache_lock();
-	const struct op *shadow = block_shadow(jb->block, jb->ops, jb->where, s->k);
-	code_cache_unlock();
 	LLVMBuildBr(b->ir, x.store);
 	position(b, x.store);
 	LLVMBuildBr(b->ir, call);

@@ -282,8 +282,8 @@ struct code_region *compile_job(struct compiler *c, const struct job *job)
 	log_printf(LOG_JIT,
 		   "jit: region 0x%" PRIx64 ": %u blocks, %u instructions, %u exits, %u helpers, "
 		   "%u lost, %" PRIu64 " bytes; build %.2f passes %.2f code %.2f ms\n",
-		   job->blocks[0].pc, job->block_count, job->insns, built.exit_count, built.helper_ops,
-		   built.lost_ops, r->code_size, (double)(passes - start) / 1e6,
+		   job->blocks[0].pc, job->block_count, job->insns, built.exit_count,
+		   built.helper_ops, built.lost_ops, r->code_size, (double)(passes - start) / 1e6,
 		   (double)(codegen - passes) / 1e6, (double)(thread_cpu_ns() - codegen) / 1e6);
 	return r;
 }

@@ -243,6 +243,9 @@ static void reclaim(bool everything)
 			continue;
 		}
 		*link = r->next;
+		code_cache_lock();
+		region_unlink(r);
+		code_cache_unlock();
 		m.code_bytes -= r->code_size;
 		m.freed++;
 		region_free(r);
