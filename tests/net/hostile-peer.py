@@ -36,7 +36,7 @@ class Peer:
 
 def alive(vm, what):
     """The guest computes and its network card takes packets to send."""
-    text = vm.run("ping -c 2 -W 1 192.168.5.9; seq 1 1000 | md5sum; echo DONE", 40)
+    text = vm.run("ping -c 1 -W 1 192.168.5.9; seq 1 1000 | md5sum; echo DONE", 40)
     if "53d025127ae99ab79e8502aae2d9bea6" not in text or "DONE" not in text:
         vm.fail(f"the guest does not run any more: {what}\n{text}")
 
@@ -49,7 +49,7 @@ def told(vm, part, times):
         vm.fail(f'"{part}" was reported {count} times, not {times}')
 
 
-def flood(client, seconds=3.0):
+def flood(client, seconds=1.5):
     """As many frames as go in."""
     frame = framed(BROADCAST + bytes(1000))
     until = time.monotonic() + seconds
