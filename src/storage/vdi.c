@@ -190,6 +190,37 @@ static struct error *vdi_create(struct image_create *c)
 	return e || closed ? error_errno(e ? e : closed, "Could not write the image") : NULL;
 }
 
+/* Every block of the file is named at most once, and lies within what the header counts. */
+static struct error *vdi_check(struct image *img, unsigned int fix, struct image_check *r)
+{
+	struct vdi *v = img->state;
+	uint64_t there = img->file->size > v->data_offset
+				 ? (img->file->size - v->data_offset + VDI_BLOCK - 1) / VDI_BLOCK
+				 : 0;
+	uint8_t *seen = g_malloc0(v->blocks / 8 + 1);
+
+	r->total_clusters = v->blocks;
+	for (uint32_t i = 0; i < v->blocks; i++) {
+		uint32_t entry = load_le32(&v->table[i]);
+		const char *what = NULL;
+		if (entry >= VDI_ZERO)
+			continue;
+		r->allocated_clusters++;
+		if (entry >= v->blocks || entry >= there)
+			what = "lies behind the end";
+		else if (seen[entry / 8] >> (entry % 8) & 1)
+			what = "is used twice";
+		else
+			seen[entry / 8] |= (uint8_t)(1 << (entry % 8));
+		if (what && r->out)
+			fprintf(r->out, "ERROR: block %u of the file, for block %u, %s\n", entry, i,
+				what);
+		r->corruptions += what != NULL;
+	}
+	g_free(seen);
+	return NULL;
+}
+
 const struct image_driver vdi_driver = {
 	.name = "vdi",
 	.help = "disk images of VirtualBox",
@@ -202,4 +233,5 @@ const struct image_driver vdi_driver = {
 	.pread = cluster_pread,
 	.pwrite = cluster_pwrite,
 	.map = cluster_map,
+	.check = vdi_check,
 };
