@@ -1,19 +1,24 @@
 /* The Stellaris boards: each peripheral by its registers, with the processor standing still. */
 #include "../vm/suite.h"
+#include "../storage/temp-image.h"
 #include "arm-rig.h"
 
 #include "hw/gpio/pl061.h"
 #include "net/net.h"
+#include "storage/block.h"
+#include "storage/drive-options.h"
 #include "vm/display.h"
 #include "vm/input.h"
 #include "vm/runstate.h"
 
+#include <fcntl.h>
 #include <glib.h>
 #include <string.h>
 
 #define WATCHDOG 0x40000000u
 #define GPIO_A	 0x40004000u
 #define GPIO_C	 0x40006000u
+#define GPIO_D	 0x40007000u
 #define SSI0	 0x40008000u
 #define I2C0	 0x40020000u
 #define GPIO_E	 0x40024000u
@@ -451,12 +456,113 @@ START_TEST(flash)
 }
 END_TEST
 
+/* --- SD card --- */
+
+static uint8_t sd_byte(uint8_t out)
+{
+	poke(SSI0 + 8, out);
+	return (uint8_t)peek(SSI0 + 8);
+}
+
+/* Sends a command; returns R1, or ffh where none comes. */
+static uint8_t sd_send(unsigned int index, uint32_t arg)
+{
+	uint8_t r = 0xff;
+
+	sd_byte((uint8_t)(0x40 | index));
+	for (int n = 24; n >= 0; n -= 8)
+		sd_byte((uint8_t)(arg >> n));
+	sd_byte(0x95);
+	for (int n = 0; n < 8 && r == 0xff; n++)
+		r = sd_byte(0xff);
+	return r;
+}
+
+/* Waits for a byte that is not `while_it_is`. */
+static uint8_t sd_wait(uint8_t while_it_is)
+{
+	uint8_t byte = while_it_is;
+
+	for (int n = 0; n < 1000 && byte == while_it_is; n++) {
+		drives_drain();
+		byte = sd_byte(0xff);
+	}
+	return byte;
+}
+
+static void sd_board(const char *path)
+{
+	struct machine *m = machine_get();
+
+	m->class = machine_class_find("arm", "lm3s6965evb");
+	struct error *err = drive_option_add_file(m, path, "if=sd,index=0,format=raw");
+	err = err ? err : drives_open(m);
+	ck_assert(!err);
+	board("lm3s6965evb");
+	poke(SSI0, 7);
+	poke(SSI0 + 4, 2);
+	ck_assert_uint_eq(sd_send(0, 0), 0); /* not selected: the display's pin is low */
+	poke(GPIO_A + 0x400, 8);	     /* display off */
+	poke(GPIO_A + (8 << 2), 8);
+	poke(GPIO_D + 0x400, 1); /* PD0 low */
+	poke(GPIO_D + (1 << 2), 0);
+}
+
+START_TEST(sd_card)
+{
+	char *path = temp_image(4 << 20);
+	int fd = open(path, O_WRONLY);
+
+	ck_assert_int_eq(pwrite(fd, "block three", 11, 3 * 512), 11);
+	close(fd);
+	sd_board(path);
+	ck_assert_uint_eq(sd_send(0, 0), 1);
+	ck_assert_uint_eq(sd_send(8, 0x1aa), 1);
+	for (int n = 0; n < 3; n++)
+		sd_byte(0xff);
+	ck_assert_uint_eq(sd_byte(0xff), 0xaa);
+	ck_assert_uint_eq(sd_send(17, 0), 5); /* illegal before it is initialised */
+	for (int n = 0; n < 10 && sd_send(55, 0) == 1; n++)
+		sd_send(41, 0x40000000);
+	ck_assert_uint_eq(sd_send(58, 0), 0);
+	ck_assert_uint_eq(sd_byte(0xff) & 0x80, 0x80);
+	for (int n = 0; n < 3; n++)
+		sd_byte(0xff);
+	ck_assert_uint_eq(sd_send(17, 3 * 512), 0);
+	ck_assert_uint_eq(sd_wait(0xff), 0xfe);
+	ck_assert_uint_eq(sd_byte(0xff), 'b');
+	arm_rig_save_load();
+	ck_assert_uint_eq(sd_byte(0xff), 'l');
+	for (int n = 0; n < 510 + 2; n++)
+		sd_byte(0xff);
+	/* write block 5 and read it again */
+	ck_assert_uint_eq(sd_send(24, 5 * 512), 0);
+	sd_byte(0xff);
+	sd_byte(0xfe);
+	for (int n = 0; n < 512 + 2; n++)
+		sd_byte((uint8_t)(n * 3));
+	ck_assert_uint_eq(sd_byte(0xff) & 0x1f, 5);
+	ck_assert_uint_eq(sd_wait(0), 0xff);
+	ck_assert_uint_eq(sd_send(13, 0), 0);
+	ck_assert_uint_eq(sd_byte(0xff), 0);
+	ck_assert_uint_eq(sd_send(17, 5 * 512), 0);
+	ck_assert_uint_eq(sd_wait(0xff), 0xfe);
+	for (int n = 0; n < 512; n++)
+		ck_assert_uint_eq(sd_byte(0xff), (uint8_t)(n * 3));
+	sd_byte(0xff);
+	sd_byte(0xff);
+	ck_assert_uint_eq(sd_send(17, 8 << 20), 0x40); /* behind the end */
+	drives_close();
+	unlink(path);
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = {reset_vector, systick,	  priorities, timer_32bit,
-					     timer_16bit,  timer_rtc,	  watchdog,   adc,
-					     oled_on_i2c,  oled_on_ssi,	  keys,	      gpio_lock,
-					     ethernet,	   ethernet_fifo, flash,      NULL};
+	const TTest *const tests[] = {
+		reset_vector, systick,	     priorities,  timer_32bit, timer_16bit, timer_rtc,
+		watchdog,     adc,	     oled_on_i2c, oled_on_ssi, keys,	    gpio_lock,
+		ethernet,     ethernet_fifo, flash,	  sd_card,     NULL};
 
 	return run_suite("stellaris", tests);
 }

@@ -200,15 +200,23 @@ static void app_command(struct ssi_sd *s, unsigned int index, uint32_t arg)
 	s->app = false;
 }
 
+/* Other numbers behind CMD55 are ordinary commands (4.3.9). */
+static bool is_app_command(unsigned int index)
+{
+	return index == 13 || index == 22 || index == 23 || index == 41 || index == 42 ||
+	       index == 51;
+}
+
 static void execute(struct ssi_sd *s)
 {
 	unsigned int index = s->command[0] & 0x3f;
 	uint32_t arg = load_be32(s->command + 1);
 
-	if (s->app) {
+	if (s->app && is_app_command(index)) {
 		app_command(s, index, arg);
 		return;
 	}
+	s->app = false;
 	switch (index) {
 	case 0: reset_card(s); break;
 	case 1: power_up(s, arg); break;
