@@ -115,7 +115,6 @@ class Row:
             self.expected.append("GUEST-PCI 0000:00:0c.0 0x10ec 0x8139 0x020000")
         if "lcd" in self.tests:
             self.words = "console=tty0 " + self.words + " shell"
-            self.expected.remove("GUEST-DONE")
         if "dtb" in self.tests:
             self.split_kernel(folder)
 
@@ -139,7 +138,7 @@ class Row:
             vm.expect("GUEST-SHELL")
             time.sleep(1)
             check_screen(vm, folder)
-            return
+            vm.send("exit\n")
         vm.expect(r"GUEST-DONE|GUEST-FAILED|Kernel panic")
         status = vm.wait(timeout=60)
         text = vm.output.decode("latin-1")
