@@ -101,10 +101,12 @@ static struct error *load_elf(struct arm_boot *b, struct bytes file)
 	struct elf_info info = {0};
 	struct error *err = arm_boot_load_elf(b->loader, file, &info);
 
+	if (info.big_endian)
+		return error_new("this is a big-endian ELF file; this machine runs little-endian "
+				 "programs");
 	b->entry = (uint32_t)info.entry;
 	b->low = (uint32_t)info.low;
 	b->high = (uint32_t)info.high;
-	b->big_endian = info.big_endian;
 	return err;
 }
 

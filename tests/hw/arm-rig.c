@@ -29,6 +29,11 @@ static char *image_file(const void *image, size_t size)
 
 struct machine *arm_rig_new(const char *name, const void *image, size_t size)
 {
+	return arm_rig_new_smp(name, image, size, 1);
+}
+
+struct machine *arm_rig_new_smp(const char *name, const void *image, size_t size, unsigned int cpus)
+{
 	struct machine *m = machine_get();
 	struct error *err;
 
@@ -37,7 +42,9 @@ struct machine *arm_rig_new(const char *name, const void *image, size_t size)
 	m->class = machine_class_find("arm", name);
 	g_assert(m->class); /* not Check's: fuzz targets use this too */
 	m->ram_size = m->class->default_ram;
-	m->cpus = m->max_cpus = m->cores = m->threads = m->sockets = 1;
+	m->cpus = m->max_cpus = m->sockets = cpus;
+	m->cores = m->threads = 1;
+	m->cpu_model = (char *)m->class->default_cpu;
 	m->target = "arm";
 	m->vga = (char *)"none";
 	m->nics = g_ptr_array_new();

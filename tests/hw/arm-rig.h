@@ -12,6 +12,8 @@
 
 /* Makes the board with `image` as its -kernel, resets it, at time 0. */
 struct machine *arm_rig_new(const char *name, const void *image, size_t size);
+struct machine *arm_rig_new_smp(const char *name, const void *image, size_t size,
+				unsigned int cpus);
 struct device *arm_rig_device(const char *name, unsigned int n);
 uint32_t peek(uint32_t addr);
 void poke(uint32_t addr, uint32_t value);

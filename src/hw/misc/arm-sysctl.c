@@ -46,6 +46,7 @@ enum {
 	SYS_OSCRESET4 = 0x9c,
 	SYS_TEST_OSC0 = 0xc0,
 	SYS_TEST_OSC4 = 0xd0,
+	SYS_PLDINIT = 0xd8, /* of an MPCore tile: clocks and L2 cache at its next reset */
 };
 
 #define LOCK_KEY    0xa05f
@@ -120,6 +121,7 @@ static uint64_t sysctl_read(void *opaque, uint64_t offset, unsigned int size)
 	case SYS_PROCID1: return 0xff000000; /* no second processor tile */
 	case SYS_OSCRESET0 ... SYS_OSCRESET4: return s->oscreset[(offset - SYS_OSCRESET0) / 4];
 	case SYS_TEST_OSC0 ... SYS_TEST_OSC4: return ticks(24000000);
+	case SYS_PLDINIT: return s->pldinit;
 	}
 	log_printf(LOG_GUEST_ERRORS, "arm-sysctl: read of register %02x\n", (unsigned int)offset);
 	return 0;
@@ -175,6 +177,7 @@ static void sysctl_write(void *opaque, uint64_t offset, uint64_t value64, unsign
 	case SYS_IOSEL: s->iosel = value; break;
 	case SYS_PLDCTL1:
 	case SYS_PLDCTL2: break;
+	case SYS_PLDINIT: s->pldinit = value; break;
 	case SYS_OSCRESET0 ... SYS_OSCRESET4:
 		locked_write(&s->oscreset[(offset - SYS_OSCRESET0) / 4], s, value & 0x7ffff);
 		break;
@@ -204,7 +207,7 @@ static void sysctl_reset(struct device *dev)
 {
 	struct arm_sysctl *s = (struct arm_sysctl *)dev;
 
-	s->led = s->flags = s->resetctl = s->flash = s->clcdser = s->iosel = 0;
+	s->led = s->flags = s->resetctl = s->flash = s->clcdser = s->iosel = s->pldinit = 0;
 	s->lock = 0;
 	s->clcd = s->panel;
 	memset(s->cfgdata, 0, sizeof(s->cfgdata));
@@ -228,21 +231,14 @@ static const struct prop props[] = {
 };
 
 static const struct field state[] = {
-	F_U32(struct arm_sysctl, led),
-	F_U32(struct arm_sysctl, lock),
-	F_U32(struct arm_sysctl, flags),
-	F_U32(struct arm_sysctl, nvflags),
-	F_U32(struct arm_sysctl, resetctl),
-	F_U32(struct arm_sysctl, mci),
-	F_U32(struct arm_sysctl, flash),
-	F_U32(struct arm_sysctl, clcd),
-	F_U32(struct arm_sysctl, clcdser),
-	F_U32(struct arm_sysctl, iosel),
-	F_ARRAY(struct arm_sysctl, osc),
-	F_ARRAY(struct arm_sysctl, oscreset),
-	F_ARRAY(struct arm_sysctl, cfgdata),
-	F_ARRAY(struct arm_sysctl, dmapsr),
-	FIELD_END,
+	F_U32(struct arm_sysctl, led),	      F_U32(struct arm_sysctl, lock),
+	F_U32(struct arm_sysctl, flags),      F_U32(struct arm_sysctl, nvflags),
+	F_U32(struct arm_sysctl, resetctl),   F_U32(struct arm_sysctl, mci),
+	F_U32(struct arm_sysctl, flash),      F_U32(struct arm_sysctl, clcd),
+	F_U32(struct arm_sysctl, pldinit),    F_U32(struct arm_sysctl, clcdser),
+	F_U32(struct arm_sysctl, iosel),      F_ARRAY(struct arm_sysctl, osc),
+	F_ARRAY(struct arm_sysctl, oscreset), F_ARRAY(struct arm_sysctl, cfgdata),
+	F_ARRAY(struct arm_sysctl, dmapsr),   FIELD_END,
 };
 
 DEVICE(arm_sysctl, struct arm_sysctl, "arm-sysctl", "Versatile and RealView system registers",

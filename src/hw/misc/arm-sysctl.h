@@ -10,7 +10,7 @@ struct arm_sysctl {
 	struct mmio mmio;
 	struct irq card_detect, write_protect;	     /* inputs from the first card slot */
 	uint32_t sys_id, proc_id, panel, reset_bits; /* properties */
-	uint32_t led, lock, flags, nvflags, resetctl, mci, flash, clcd, clcdser, iosel;
+	uint32_t led, lock, flags, nvflags, resetctl, mci, flash, clcd, clcdser, iosel, pldinit;
 	uint32_t osc[5], oscreset[5], cfgdata[2], dmapsr[3];
 };
 
