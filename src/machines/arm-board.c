@@ -1,6 +1,7 @@
 #include "machines/arm-board.h"
 
 #include "hw/net/nic.h"
+#include "hw/scsi/lsi.h"
 #include "vm/arm-cpu.h"
 
 #include <string.h>
@@ -141,7 +142,7 @@ struct error *arm_place_smc91c111(struct arm_board *b, uint32_t addr, struct irq
 	return arm_place(b, dev, addr, irq);
 }
 
-struct error *arm_plug_nics(struct arm_board *b, struct pci_bus *bus)
+static struct error *plug_nics(struct arm_board *b, struct pci_bus *bus)
 {
 	struct machine *m = b->m;
 	struct error *err = NULL;
@@ -156,4 +157,19 @@ struct error *arm_plug_nics(struct arm_board *b, struct pci_bus *bus)
 			err = pci_plug(bus, dev);
 	}
 	return err;
+}
+
+static struct error *plug_usb(struct arm_board *b, struct pci_bus *bus)
+{
+	const struct device_class *class = device_class_find("pci-ohci");
+
+	return b->m->usb && class ? pci_plug(bus, device_new(class)) : NULL;
+}
+
+struct error *arm_plug_cards(struct arm_board *b, struct pci_bus *bus)
+{
+	struct error *err = plug_nics(b, bus);
+
+	err = err ? err : plug_usb(b, bus);
+	return err ? err : lsi_create_for_drives(bus);
 }

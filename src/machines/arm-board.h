@@ -63,7 +63,8 @@ struct error *arm_place_mmci(struct arm_board *b, unsigned int unit, uint32_t ad
 			     struct irq *irq0, struct irq *irq1, struct pl181 **mmci) NODISCARD;
 /* The SMC91C111 of the board: the first -net nic that asks for it or for none in particular. */
 struct error *arm_place_smc91c111(struct arm_board *b, uint32_t addr, struct irq *irq) NODISCARD;
-/* All other -net nic go to `bus`. */
-struct error *arm_plug_nics(struct arm_board *b, struct pci_bus *bus) NODISCARD;
+/* What goes into the slots of `bus`: all other -net nic, the USB controller of -usb, SCSI adapters
+ * for the disks. */
+struct error *arm_plug_cards(struct arm_board *b, struct pci_bus *bus) NODISCARD;
 
 #endif

@@ -8,7 +8,6 @@
 #include "hw/misc/arm-sysctl.h"
 #include "hw/misc/mpcore.h"
 #include "hw/pci/versatile-pci.h"
-#include "hw/scsi/lsi.h"
 #include "machines/arm-board.h"
 #include "machines/arm-smp.h"
 #include "vm/arm-cpu.h"
@@ -192,8 +191,7 @@ static struct error *create_pci(struct realview *r)
 	if (err)
 		return err;
 	b->m->pci = (struct bus *)&pci->bus;
-	err = arm_plug_nics(b, &pci->bus);
-	return err ? err : lsi_create_for_drives(&pci->bus);
+	return arm_plug_cards(b, &pci->bus);
 }
 
 static struct error *create_devices(struct realview *r)

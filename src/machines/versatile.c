@@ -7,7 +7,6 @@
 #include "hw/intc/versatile-sic.h"
 #include "hw/misc/arm-sysctl.h"
 #include "hw/pci/versatile-pci.h"
-#include "hw/scsi/lsi.h"
 #include "machines/arm-board.h"
 #include "vm/arm-cpu.h"
 
@@ -107,8 +106,7 @@ static struct error *create_pci(struct versatile *v)
 	if (err)
 		return err;
 	b->m->pci = (struct bus *)&pci->bus;
-	err = arm_plug_nics(b, &pci->bus);
-	return err ? err : lsi_create_for_drives(&pci->bus);
+	return arm_plug_cards(b, &pci->bus);
 }
 
 static struct error *create_devices(struct versatile *v)
