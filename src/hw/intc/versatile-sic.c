@@ -24,10 +24,12 @@ enum {
 static void update(struct versatile_sic *s)
 {
 	irq_set(s->mmio.irqs[0], (s->level & s->enable) != 0);
-	for (unsigned int n = 21; n <= 30; n++) {
-		int level = (int)(s->level >> n & s->pic_enable >> n & 1);
-		if (s->direct[n] && s->direct[n]->level != level)
-			irq_set(s->direct[n], level);
+	uint32_t direct = s->level & s->pic_enable & DIRECT, changed = direct ^ s->driven;
+
+	s->driven = direct;
+	for (; changed; changed &= changed - 1) {
+		int n = __builtin_ctz(changed);
+		irq_set(s->direct[n], (int)(direct >> n & 1));
 	}
 }
 
@@ -93,7 +95,7 @@ static void sic_reset(struct device *dev)
 {
 	struct versatile_sic *s = (struct versatile_sic *)dev;
 
-	s->level = s->enable = s->pic_enable = 0;
+	s->level = s->enable = s->pic_enable = s->driven = 0;
 }
 
 static void sic_settle(struct device *dev)
@@ -107,6 +109,7 @@ static const struct field state[] = {
 	F_U32(struct versatile_sic, level),
 	F_U32(struct versatile_sic, enable),
 	F_U32(struct versatile_sic, pic_enable),
+	F_U32(struct versatile_sic, driven),
 	FIELD_END,
 };
 

@@ -9,6 +9,7 @@ struct versatile_sic {
 	struct irq inputs[32];
 	struct irq *direct[32]; /* where inputs 21 to 30 are passed on to; NULL: nowhere */
 	uint32_t level, enable, pic_enable;
+	uint32_t driven; /* levels on `direct` */
 };
 
 #endif

@@ -63,6 +63,16 @@ static void latch(struct ds1338 *d)
 	d->regs[YEAR] = to_bcd((tm.tm_year + 1900) % 100);
 }
 
+/* DAY counts by itself: it does not follow from the date. */
+static void set_day(struct ds1338 *d)
+{
+	time_t t = now(d);
+	struct tm tm;
+
+	gmtime_r(&t, &tm);
+	d->day_offset = (uint8_t)(((d->regs[DAY] & 7) + 6 - tm.tm_wday + 7) % 7);
+}
+
 /* The registers have become the time; years are 2000 to 2099. */
 static void set_time(struct ds1338 *d)
 {
@@ -76,25 +86,20 @@ static void set_time(struct ds1338 *d)
 	};
 
 	d->offset += (int64_t)timegm(&tm) - (int64_t)now(d);
+	set_day(d);
 }
 
 static void write_register(struct ds1338 *d, uint8_t value)
 {
 	uint8_t n = d->pointer;
-	time_t t = now(d);
-	struct tm tm;
 
-	if (n < CONTROL && n != DAY)
+	if (n < CONTROL)
 		latch(d);
-	d->regs[n] = value;
-	if (n == DAY) {
-		gmtime_r(&t, &tm);
-		d->day_offset = (uint8_t)(((value & 7) + 6 - tm.tm_wday + 7) % 7);
-	} else if (n < CONTROL) {
+	d->regs[n] = n == CONTROL ? value & 0xb3 : value;
+	if (n == DAY)
+		set_day(d);
+	else if (n < CONTROL)
 		set_time(d);
-	} else if (n == CONTROL) {
-		d->regs[CONTROL] = value & 0xb3;
-	}
 }
 
 static struct ds1338 *ds1338(struct i2c_device *i2c)
