@@ -16,7 +16,8 @@ struct ds1338 {
 	uint8_t day_offset;	 /* of DAY from the weekday, Sunday 1 */
 	uint8_t regs[REGISTERS]; /* the time as it was at the start of the transfer */
 	uint8_t pointer;
-	bool addressed; /* the next byte is data, not the pointer */
+	uint8_t written; /* registers of the time that this transfer has set */
+	bool addressed;	 /* the next byte is data, not the pointer */
 };
 
 static uint8_t to_bcd(int v)
@@ -89,17 +90,23 @@ static void set_time(struct ds1338 *d)
 	set_day(d);
 }
 
+/* The registers that a transfer has written count together: alone, the 31st might not exist yet. */
+static void commit(struct ds1338 *d)
+{
+	if (d->written & ~(1u << DAY))
+		set_time(d);
+	else if (d->written)
+		set_day(d);
+	d->written = 0;
+}
+
 static void write_register(struct ds1338 *d, uint8_t value)
 {
 	uint8_t n = d->pointer;
 
-	if (n < CONTROL)
-		latch(d);
 	d->regs[n] = n == CONTROL ? value & 0xb3 : value;
-	if (n == DAY)
-		set_day(d);
-	else if (n < CONTROL)
-		set_time(d);
+	if (n < CONTROL)
+		d->written |= (uint8_t)(1u << n);
 }
 
 static struct ds1338 *ds1338(struct i2c_device *i2c)
@@ -110,6 +117,7 @@ static struct ds1338 *ds1338(struct i2c_device *i2c)
 static bool on_start(struct i2c_device *i2c, bool read)
 {
 	ds1338(i2c)->addressed = false;
+	commit(ds1338(i2c));
 	latch(ds1338(i2c));
 	return true;
 }
@@ -142,7 +150,13 @@ static uint8_t on_read(struct i2c_device *i2c)
 	return value;
 }
 
-static const struct i2c_ops ops = {.start = on_start, .write = on_write, .read = on_read};
+static void on_stop(struct i2c_device *i2c)
+{
+	commit(ds1338(i2c));
+}
+
+static const struct i2c_ops ops = {
+	.start = on_start, .write = on_write, .read = on_read, .stop = on_stop};
 
 static struct error *ds1338_init(struct device *dev)
 {
@@ -154,7 +168,7 @@ static void ds1338_reset(struct device *dev)
 {
 	struct ds1338 *d = (struct ds1338 *)dev;
 
-	d->pointer = 0;
+	d->pointer = d->written = 0;
 	d->addressed = false;
 }
 
@@ -163,8 +177,8 @@ static struct error *ds1338_post_load(struct device *dev)
 	const struct ds1338 *d = (struct ds1338 *)dev;
 
 	/* a few centuries either way are more than its registers can say */
-	if (d->pointer >= REGISTERS || d->day_offset > 6 || d->offset > INT64_C(20000000000) ||
-	    d->offset < -INT64_C(20000000000))
+	if (d->pointer >= REGISTERS || d->day_offset > 6 || d->written > 0x7f ||
+	    d->offset > INT64_C(20000000000) || d->offset < -INT64_C(20000000000))
 		return error_new("ds1338: impossible state");
 	return NULL;
 }
@@ -172,9 +186,13 @@ static struct error *ds1338_post_load(struct device *dev)
 static const struct prop props[] = {PROP_END};
 
 static const struct field state[] = {
-	F_INT(struct ds1338, offset),	  F_U8(struct ds1338, day_offset),
-	F_BYTES(struct ds1338, regs),	  F_U8(struct ds1338, pointer),
-	F_BOOL(struct ds1338, addressed), FIELD_END,
+	F_INT(struct ds1338, offset),
+	F_U8(struct ds1338, day_offset),
+	F_BYTES(struct ds1338, regs),
+	F_U8(struct ds1338, pointer),
+	F_U8(struct ds1338, written),
+	F_BOOL(struct ds1338, addressed),
+	FIELD_END,
 };
 
 DEVICE_CLASS(ds1338, .name = "ds1338", .help = "I2C real time clock", .bus = "I2C",
