@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -358,6 +359,18 @@ static char *find_program(const struct process *p, const char *name, char *shown
 	return real ? real : strdup(path);
 }
 
+/* Small pages: a thread touches one of them. */
+static struct error *init_kernel_region(struct process *p)
+{
+	uint64_t size = (uint64_t)KERNEL_PAGES_MAX << GUEST_PAGE_BITS;
+	void *host = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (host == MAP_FAILED)
+		return error_errno(errno, "cannot map descriptor tables");
+	return region_init_ram_host(&p->kernel, "kernel", host, size);
+}
+
 static struct error *make_process(struct process *p, const struct user_args *a)
 {
 	uint64_t size = a->reserved ? MIN(a->reserved, a->abi->task_size) : a->abi->task_size;
@@ -369,7 +382,7 @@ static struct error *make_process(struct process *p, const struct user_args *a)
 	region_init(&p->root, "user", UINT64_MAX);
 	err = region_init_ram_host(&p->ram, "guest", p->base, size);
 	if (!err)
-		err = region_init_ram(&p->kernel, "kernel", UINT64_C(4096) << 12);
+		err = init_kernel_region(p);
 	if (err)
 		return err;
 	region_add(&p->root, 0, &p->ram, 0);

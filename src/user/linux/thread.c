@@ -108,6 +108,8 @@ void thread_exit(struct thread *t, int status)
 	}
 	machine_lock();
 	machine_quiesce();
+	if (t->abi->release)
+		t->abi->release(t);
 	cpu_remove(t->cpu);
 	machine_resume();
 	machine_unlock();
@@ -226,6 +228,8 @@ static int64_t clone_thread(struct thread *parent, const struct clone_request *r
 	if (result < 0) {
 		machine_lock();
 		machine_quiesce();
+		if (s.t->abi->release)
+			s.t->abi->release(s.t);
 		cpu_remove(s.t->cpu);
 		machine_resume();
 		machine_unlock();

@@ -74,6 +74,8 @@ struct abi {
 	/* A vCPU has been made: sets hooks and the state in which programs start. */
 	void (*init)(struct thread *t);
 	void (*start)(struct thread *t, uint64_t pc, uint64_t sp, uint64_t flags);
+	/* The thread ends (quiesced); may be NULL. */
+	void (*release)(struct thread *t);
 	/* `child` has been made for a thread that starts as `parent`'s copy. */
 	void (*copy)(struct thread *child, const struct thread *parent);
 	void (*set_sp)(struct thread *t, uint64_t sp);
@@ -144,6 +146,8 @@ struct thread {
 
 struct mm;
 
+#define KERNEL_PAGES_MAX 16384 /* of the region that only descriptor loads see */
+
 struct process {
 	const struct abi *abi;
 	struct mm *mm;
@@ -162,7 +166,8 @@ struct process {
 	const char *cpu_model;
 	struct region root, ram, kernel; /* address space of the vCPUs */
 	struct address_space space;
-	unsigned int kernel_pages;	    /* taken of `kernel` */
+	/* pages of `kernel` that threads have, a bit each; changed while vCPUs are quiesced */
+	uint8_t kernel_used[KERNEL_PAGES_MAX / 8];
 	struct rlimit limits[RLIM_NLIMITS]; /* those that are kept from the host */
 	bool limit_set[RLIM_NLIMITS];
 };

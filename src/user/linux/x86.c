@@ -207,6 +207,26 @@ static void init_tables(struct thread *t, struct x86_cpu *c)
 	x86_seg_set(c, SEG_TSS, 0, 0, 0, SEG_P | DESC_TSS32_BUSY << 8);
 }
 
+/* A page for a thread's GDT. With so many threads that none is left, the last one is shared: its
+ * users have each other's TLS selectors, which 64-bit programs never load. */
+static unsigned int slot_take(struct process *p)
+{
+	unsigned int slot = 0, count = KERNEL_PAGES_MAX - KERNEL_PAGES;
+
+	while (slot < count - 1 && p->kernel_used[slot / 8] >> (slot % 8) & 1)
+		slot++;
+	p->kernel_used[slot / 8] |= (uint8_t)(1u << (slot % 8));
+	return slot;
+}
+
+static void release(struct thread *t)
+{
+	uint64_t slot = t->segments[7];
+
+	t->process->kernel_used[slot / 8] &= (uint8_t)~(1u << (slot % 8));
+	memset(gdt_of(t), 0, GDT_LIMIT + 1);
+}
+
 static struct isa user_isa;
 
 /* A signal is there, or the processor has made one (a single step): not one instruction more. */
@@ -234,7 +254,7 @@ static void init(struct thread *t)
 	c->trap = trap;
 	c->v.cpu.halted = false;
 	c->v.events = 0;
-	t->segments[7] = t->process->kernel_pages++ % 4000;
+	t->segments[7] = slot_take(t->process);
 	c->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
 	c->cr4 = CR4_PAE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT;
 	if (x86_has(c, FEAT_7_0_EBX, 0))
@@ -525,7 +545,8 @@ static void map_fixed(struct thread *t)
 #define X86_COMMON                                                                              \
 	.cpu_arch = "x86", .cpu_class = &x86_cpu_class, .init = init, .start = start,           \
 	.copy = copy, .set_sp = set_sp, .get_sp = get_sp, .get_pc = get_pc, .restart = restart, \
-	.host_fault = host_fault, .hwcap = hwcap, .map_fixed = map_fixed, .epoll_packed = true
+	.release = release, .host_fault = host_fault, .hwcap = hwcap, .map_fixed = map_fixed,   \
+	.epoll_packed = true
 
 const struct abi abi_x86_64 = {
 	X86_COMMON,
