@@ -25,7 +25,7 @@ from lab import (QEMU, ROOT, Guest, background, build_initrd, connected, echo_da
 
 CARDS = ["ne2k_pci", "rtl8139", "e1000", "pcnet", "i82551", "i82557b", "i82559er", "virtio"]
 MACS = [f"52:54:00:12:34:{n:02x}" for n in range(0x60, 0x70)]
-EMU = pathlib.Path(os.environ.get("EMU", ROOT / "build/release/bin"))
+EMU = pathlib.Path(os.environ.get("EMU", ROOT / "build/release/bin")).resolve()
 
 
 class Lab:
@@ -109,10 +109,10 @@ def check_link(vm):
     vm.expect_pong("10.0.2.2")
 
 
-def user(lab, card, machine="pc", words=""):
+def user(lab, card, machine="pc", words="", more=()):
     tcp, udp = free_port(), free_port()
     options = ["-net", f"nic,model={card},name=card", "-net", "user", "-tftp", lab.scratch / "tftp",
-               "-redir", f"tcp:{tcp}::5555", "-redir", f"udp:{udp}::5556"]
+               "-redir", f"tcp:{tcp}::5555", "-redir", f"udp:{udp}::5556", *more]
     with Guest(options, scratch=lab.scratch, machine=machine, words=words) as vm:
         check_lease(vm)
         vm.ping("10.0.2.2")
@@ -126,7 +126,8 @@ def user(lab, card, machine="pc", words=""):
 
 
 def user_isa(lab):
-    user(lab, "ne2k_isa", "isapc", "noapic")
+    # the machine's own processor is a 486, the userland needs more
+    user(lab, "ne2k_isa", "isapc", "noapic", ["-cpu", "qemu32"])
 
 
 def pxe(lab, card):
