@@ -507,8 +507,10 @@ static uint64_t smc_read(void *opaque, uint64_t offset, unsigned int size)
 static void smc_write(void *opaque, uint64_t offset, uint64_t value, unsigned int size)
 {
 	struct smc91c111 *s = opaque;
+	/* drivers select banks by 32-bit writes too: those reach nothing else */
+	unsigned int first = size == 4 && offset == 12 ? 2 : 0;
 
-	for (unsigned int i = 0; i < size; i++)
+	for (unsigned int i = first; i < size; i++)
 		byte_write(s, (offset + i) & 15, (uint8_t)(value >> 8 * i));
 	update_irq(s);
 }
