@@ -14,14 +14,19 @@
 #define LEAVE_AFTER MUSTTAIL return op_dropped(v, op + 1, budget)
 #endif
 
-/* Whether the loop has something to do before the next instruction. */
-static ALWAYS_INLINE bool loop_wanted(const struct vcpu *v)
+/* Whether the loop has something to do before the next instruction, under these flags. */
+static ALWAYS_INLINE bool loop_wanted_under(const struct vcpu *v, uint32_t eflags)
 {
 	uint32_t events = __atomic_load_n(&v->events, __ATOMIC_RELAXED);
 
-	if (!(((const struct x86_cpu *)v)->eflags & FLAG_IF))
+	if (!(eflags & FLAG_IF))
 		events &= ~(uint32_t)X86_EVENT_INTR;
 	return events | __atomic_load_n(&v->cpu.exit_request, __ATOMIC_RELAXED);
+}
+
+static ALWAYS_INLINE bool loop_wanted(const struct vcpu *v)
+{
+	return loop_wanted_under(v, ((const struct x86_cpu *)v)->eflags);
 }
 
 OP(cli)
@@ -32,12 +37,20 @@ OP(cli)
 
 OP(sti)
 {
-	if (!(CPU->eflags & FLAG_IF)) {
-		CPU->eflags |= FLAG_IF;
-		CPU->inhibit_pc = op->imm;
-		if (UNLIKELY(loop_wanted(v)))
-			LEAVE_AFTER;
-	}
+	u32 eflags = CPU->eflags;
+
+	if (eflags & FLAG_IF)
+		NEXT;
+	/* Compiled code leaves before anything has changed: this op is then run again. */
+	bool leave = loop_wanted_under(v, eflags | FLAG_IF);
+#ifdef RATITE_BITCODE
+	if (leave)
+		LEAVE_AFTER;
+#endif
+	CPU->eflags = eflags | FLAG_IF;
+	CPU->inhibit_pc = op->imm;
+	if (UNLIKELY(leave))
+		LEAVE_AFTER;
 	NEXT;
 }
 
