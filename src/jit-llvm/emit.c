@@ -604,11 +604,24 @@ static bool emit_plain_call(struct builder *b, struct copy *c, const struct tins
 	return true;
 }
 
+/* The host's x87 control word is no value that the optimizer knows of: between its changes it moved
+ * arithmetic, which then trapped. Such ops run by their own handlers. */
+static bool changes_control_word(LLVMValueRef assembly)
+{
+	size_t length;
+	const char *text = LLVMGetInlineAsmAsmString(assembly, &length);
+
+	return g_strstr_len(text, (gssize)length, "fldcw") != NULL;
+}
+
 static bool emit_call(struct builder *b, struct copy *c, const struct tinst *ti, struct value *out)
 {
 	const struct operand *o = &ti->operands[ti->operand_count - 1];
 	size_t length;
 
+	if (o->kind == OPERAND_CONST && LLVMIsAInlineAsm(o->value) &&
+	    changes_control_word(o->value))
+		return fail(b, "x87 control word");
 	if (o->kind == OPERAND_CONST && LLVMIsAInlineAsm(o->value))
 		return emit_plain_call(b, c, ti, o->value, true, out);
 	if (o->kind != OPERAND_CALLEE)
