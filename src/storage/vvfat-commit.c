@@ -299,7 +299,7 @@ static bool is_same(const struct found *f, const uint8_t *data)
 		return false;
 	if (!g_file_get_contents(f->path, &host, &len, NULL))
 		return false;
-	bool same = len == f->size && !memcmp(host, data, len);
+	bool same = len == f->size && (!len || !memcmp(host, data, len));
 	g_free(host);
 	return same;
 }
