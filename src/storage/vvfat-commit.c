@@ -149,12 +149,13 @@ static char *host_name(struct walk *w, const struct fat_node *dir, const uint8_t
 	return short_name(e);
 }
 
-static const struct fat_node *node_at(const struct fat_node *dir, const char *path)
+/* The folder of the first layout at `path`, NULL where that was a file, or nothing. */
+static const struct fat_node *folder_at(const struct fat_node *dir, const char *path)
 {
 	for (unsigned int i = 0; dir && i < dir->children->len; i++) {
 		const struct fat_node *n = g_ptr_array_index(dir->children, i);
 		if (!strcmp(n->path, path))
-			return n;
+			return n->folder ? n : NULL;
 	}
 	return NULL;
 }
@@ -189,7 +190,7 @@ static bool add_found(struct walk *w, const char *dir, const struct fat_node *wa
 		return true;
 	size_t len;
 	uint8_t *inner = first && depth < FAT_MAX_DEPTH ? read_chain(w, first, &len) : NULL;
-	ok = inner && walk_folder(w, f->path, node_at(was, f->path), inner, len, depth + 1);
+	ok = inner && walk_folder(w, f->path, folder_at(was, f->path), inner, len, depth + 1);
 	g_free(inner);
 	return ok;
 }
