@@ -524,7 +524,7 @@ static struct block *block_build(struct vcpu *v, const struct code_place *at)
 	v->stats.insns_built += b->insns;
 	v->stats.ops_built += b->op_count;
 	if (UNLIKELY(v->debugging) && !v->insn_limit && debug_breaks_at(b->base + b->pc))
-		b->ops[0].fn = op_debug_break;
+		b->ops[0].fn = op_dropped; /* back to the loop, which stops there */
 	bool keep = code_keepable(v, b, at);
 	struct block *block = block_store(v, b, keep);
 	if (keep)

@@ -12,13 +12,6 @@ void vcpu_debug_changed(struct cpu *cpu)
 	blocks_flush_all();
 }
 
-UNSANITIZED HANDLER void op_debug_break(struct vcpu *v, const struct op *op, int64_t budget)
-{
-	v->op = op;
-	v->budget = budget;
-	vcpu_sync_pc(v);
-}
-
 uint64_t vcpu_debug_block_end(const struct vcpu *v)
 {
 	if (!v->debugging)
