@@ -47,6 +47,10 @@ enum {
 	PAGE = 256,
 	RAM_START = 0x4000,
 	FRAME_HEADER = 4,
+
+	BURST_MAX = 8,		/* what drivers take in one go; Linux leaves the rest after nine */
+	POLL_NS = 1000000,	/* about what a frame takes on the wire */
+	OVERFLOW_NS = 20000000, /* no driver that is at work needs as long to make room */
 };
 
 static void update_irq(struct ne2k *s)
@@ -115,10 +119,53 @@ static bool running(const struct ne2k *s)
 	return (s->cmd & (CMD_STP | CMD_STA)) == CMD_STA;
 }
 
-bool ne2k_can_receive(const struct ne2k *s)
+/*
+ * Drivers empty the ring and acknowledge PRX after that, so nothing tells them of frames that came
+ * in between until there is another one. On a wire there always is, but here senders wait for
+ * room. So the card takes a burst, then nothing while the driver is at it (it has read CURR), and
+ * goes on when PRX is acknowledged; after a while without that, for drivers that poll.
+ */
+static void release(struct ne2k *s)
 {
-	/* A stopped card drops; one that is full waits for the driver to move BNRY. */
-	return !running(s) || ring_free(s) == 0 || ring_free(s) >= ETHER_MAX + 2 * PAGE;
+	s->draining = false;
+	s->burst = 0;
+	timer_cancel(&s->pause);
+	net_flush(s->nic.port);
+}
+
+static bool has_room(const struct ne2k *s)
+{
+	unsigned int bytes = ring_free(s);
+	return bytes == 0 || bytes >= ETHER_MAX + 2 * PAGE;
+}
+
+static void pause_over(void *opaque)
+{
+	struct ne2k *s = opaque;
+
+	if (running(s) && !has_room(s) && !(s->isr & ISR_PRX)) {
+		/* The driver has forgotten what is in the ring. */
+		s->isr |= ISR_OVW;
+		update_irq(s);
+	}
+	release(s);
+}
+
+static void pause_for(struct ne2k *s, int64_t ns)
+{
+	if (!timer_pending(&s->pause))
+		timer_set(&s->pause, clock_now(CLOCK_VIRTUAL) + ns);
+}
+
+bool ne2k_can_receive(struct ne2k *s)
+{
+	if (!running(s))
+		return true; /* and drops */
+	if (!has_room(s)) {
+		pause_for(s, OVERFLOW_NS);
+		return false;
+	}
+	return !s->draining && s->burst < BURST_MAX;
 }
 
 static void ring_put(struct ne2k *s, unsigned int *at, const uint8_t *data, size_t len)
@@ -155,6 +202,8 @@ bool ne2k_receive(struct ne2k *s, const uint8_t *frame, size_t len)
 	ring_put(s, &at, frame, len);
 	ring_put(s, &at, padding, padded - len);
 	s->current = (uint8_t)next;
+	if (++s->burst == BURST_MAX)
+		pause_for(s, POLL_NS);
 	s->isr |= ISR_PRX;
 	update_irq(s);
 	return true;
@@ -204,7 +253,7 @@ static void command_write(struct ne2k *s, uint8_t value)
 		s->isr |= ISR_RST;
 	}
 	if (!was_running && running(s))
-		net_flush(s->nic.port);
+		release(s);
 }
 
 /* --- remote DMA: the data port --- */
@@ -273,6 +322,8 @@ static void page0_write(struct ne2k *s, unsigned int reg, uint8_t value)
 	case 0x7:
 		s->isr &= (uint8_t)~(value & 0x7f);
 		update_irq(s);
+		if (value & ISR_PRX)
+			release(s);
 		break;
 	case 0x8: set_byte(&s->remote_address, false, value); break;
 	case 0x9: set_byte(&s->remote_address, true, value); break;
@@ -303,11 +354,17 @@ static uint8_t page0_read(struct ne2k *s, unsigned int reg)
 	}
 }
 
-static uint8_t page1_read(const struct ne2k *s, unsigned int reg)
+static uint8_t page1_read(struct ne2k *s, unsigned int reg)
 {
 	if (reg <= 6)
 		return s->phys[reg - 1];
-	return reg == 7 ? s->current : s->mult[reg - 8];
+	if (reg > 7)
+		return s->mult[reg - 8];
+	if (s->isr & ISR_PRX && !s->draining) {
+		s->draining = true;
+		pause_for(s, POLL_NS);
+	}
+	return s->current;
 }
 
 static void page1_write(struct ne2k *s, unsigned int reg, uint8_t value)
@@ -398,6 +455,7 @@ void ne2k_init(struct ne2k *s, void (*set_irq)(void *opaque, int level), void *o
 {
 	s->set_irq = set_irq;
 	s->irq_opaque = opaque;
+	timer_init(&s->pause, CLOCK_VIRTUAL, pause_over, s);
 	region_init_io(&s->ports, "ne2k", NE2K_PORTS, &port_ops, s);
 }
 
@@ -409,6 +467,9 @@ void ne2k_reset(struct ne2k *s)
 	s->imr = s->dcr = 0;
 	s->tcr = s->rcr = 0;
 	s->remote_count = 0;
+	s->draining = false;
+	s->burst = 0;
+	timer_cancel(&s->pause);
 	prom_fill(s);
 }
 
@@ -439,5 +500,8 @@ const struct field ne2k_fields[] = {
 	F_BYTES(struct ne2k, mult),
 	F_BYTES(struct ne2k, memory),
 	F_INT(struct ne2k, irq_level),
+	F_U8(struct ne2k, burst),
+	F_BOOL(struct ne2k, draining),
+	F_TIMER(struct ne2k, pause),
 	FIELD_END,
 };

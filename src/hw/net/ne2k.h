@@ -3,6 +3,7 @@
 #define HW_NET_NE2K_H
 
 #include "hw/net/nic.h"
+#include "vm/clock.h"
 #include "vm/irq.h"
 #include "vm/memory.h"
 
@@ -17,6 +18,9 @@ struct ne2k {
 	uint8_t phys[6], mult[8];
 	uint8_t memory[NE2K_MEMORY]; /* PROM at 0, buffer at 4000h to BFFFh */
 	int irq_level;
+	uint8_t burst; /* frames since the driver acknowledged PRX */
+	bool draining; /* it has looked at CURR since */
+	struct timer pause;
 	/* not saved */
 	void (*set_irq)(void *opaque, int level);
 	void *irq_opaque;
@@ -29,6 +33,6 @@ void ne2k_init(struct ne2k *s, void (*set_irq)(void *opaque, int level), void *o
 void ne2k_reset(struct ne2k *s);
 struct error *ne2k_post_load(struct ne2k *s) NODISCARD;
 bool ne2k_receive(struct ne2k *s, const uint8_t *frame, size_t len);
-bool ne2k_can_receive(const struct ne2k *s);
+bool ne2k_can_receive(struct ne2k *s);
 
 #endif
