@@ -8,14 +8,16 @@
 
 struct chardev;
 struct coalescer;
+struct reassembler;
 
 struct user_net {
 	struct net_port *port;
 	Slirp *slirp;
 	struct user_poll *poll;
 	struct coalescer *to_guest;
-	GPtrArray *forwards; /* of struct guest_forward, freed with their ports */
-	char *smb_folder;    /* holds smbd's configuration; removed at the end */
+	struct reassembler *fragments; /* of the guest's datagrams */
+	GPtrArray *forwards;	       /* of struct guest_forward, freed with their ports */
+	char *smb_folder;	       /* holds smbd's configuration; removed at the end */
 	struct in_addr net, mask, host, dns, dhcp_start;
 };
 

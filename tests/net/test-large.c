@@ -5,6 +5,7 @@
 #include "net/coalesce.h"
 #include "net/net.h"
 #include "net/offload.h"
+#include "net/reassemble.h"
 
 #include <glib.h>
 #include <string.h>
@@ -255,6 +256,88 @@ START_TEST(kept_apart)
 }
 END_TEST
 
+/* --- fragments --- */
+
+/* Piece [from, from + len) of a datagram of 3000 bytes behind an IP header. */
+static size_t fragment(uint8_t *f, unsigned int from, unsigned int len, unsigned int id)
+{
+	memset(f, 0, 34);
+	store_be16(f + 12, 0x0800);
+	f[14] = 0x45;
+	store_be16(f + 16, (uint16_t)(20 + len));
+	store_be16(f + 18, (uint16_t)id);
+	store_be16(f + 20, (uint16_t)(from / 8 | (from + len < 3000 ? 0x2000 : 0)));
+	f[22] = 64;
+	f[23] = 17;
+	for (unsigned int i = 0; i < len; i++)
+		f[34 + i] = (uint8_t)((from + i) * 7 + id);
+	return 34 + len;
+}
+
+static const struct order {
+	unsigned int from, len;
+} orders[][4] = {
+	{{0, 1480}, {1480, 1480}, {2960, 40}},		     /* as they are sent */
+	{{2960, 40}, {1480, 1480}, {0, 1480}},		     /* the last one first */
+	{{1480, 1480}, {1480, 1480}, {2960, 40}, {0, 1480}}, /* one twice */
+	{{0, 1480}, {1000, 1480}, {2960, 40}, {2480, 480}},  /* overlapping */
+};
+
+START_TEST(fragments)
+{
+	struct reassembler *r = reassembler_new();
+	static uint8_t f[2000];
+	const uint8_t *whole = NULL;
+	struct frame_layout l;
+	size_t len = 0;
+
+	for (unsigned int i = 0; i < 4 && orders[_i][i].len; i++) {
+		ck_assert_ptr_null(whole);
+		size_t n = fragment(f, orders[_i][i].from, orders[_i][i].len, 5);
+		ck_assert(frame_is_fragment(f, n));
+		whole = reassembler_add(r, f, n, 1000, &len);
+	}
+	ck_assert_ptr_nonnull(whole);
+	ck_assert_uint_eq(len, 3034);
+	ck_assert(!frame_is_fragment(whole, len));
+	ck_assert(frame_parse(whole, len, &l) && frame_ip_valid(whole, &l));
+	for (unsigned int i = 0; i < 3000; i++)
+		ck_assert_uint_eq(whole[34 + i], (uint8_t)(i * 7 + 5));
+	reassembler_free(r);
+}
+END_TEST
+
+/* Impossible ones are dropped, lonely ones forgotten, and more than there is room for too. */
+START_TEST(fragments_hostile)
+{
+	struct reassembler *r = reassembler_new();
+	static uint8_t f[2000];
+	size_t len;
+
+	fragment(f, 1480, 1480, 1);
+	store_be16(f + 16, 20); /* empty */
+	ck_assert_ptr_null(reassembler_add(r, f, 1514, 1, &len));
+	fragment(f, 0, 1480, 1);
+	store_be16(f + 16, 20 + 1477); /* no multiple of eight */
+	ck_assert_ptr_null(reassembler_add(r, f, 1514, 1, &len));
+	fragment(f, 0, 1480, 1);
+	store_be16(f + 20, 0x1fff); /* beyond the largest datagram */
+	ck_assert_ptr_null(reassembler_add(r, f, 1514, 1, &len));
+	ck_assert_ptr_null(reassembler_add(r, f, 100, 1, &len)); /* cut off */
+	/* half a minute later the first part is gone */
+	ck_assert_ptr_null(reassembler_add(r, f, fragment(f, 0, 2000 - 40, 3), 1, &len));
+	int64_t later = INT64_C(31000000000);
+	ck_assert_ptr_null(reassembler_add(r, f, fragment(f, 1960, 1040, 3), later, &len));
+	/* the oldest of nine is gone */
+	for (unsigned int id = 10; id < 19; id++)
+		ck_assert_ptr_null(
+			reassembler_add(r, f, fragment(f, 0, 1960, id), later + id, &len));
+	ck_assert_ptr_null(reassembler_add(r, f, fragment(f, 1960, 1040, 10), later + 50, &len));
+	ck_assert_ptr_nonnull(reassembler_add(r, f, fragment(f, 1960, 1040, 18), later + 51, &len));
+	reassembler_free(r);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("large");
@@ -266,6 +349,8 @@ int main(void)
 	tcase_add_test(cases, watched);
 	tcase_add_loop_test(cases, joined, 0, 2);
 	tcase_add_test(cases, kept_apart);
+	tcase_add_loop_test(cases, fragments, 0, G_N_ELEMENTS(orders));
+	tcase_add_test(cases, fragments_hostile);
 	suite_add_tcase(suite, cases);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
