@@ -30,6 +30,7 @@ enum {
 	/* What one run may do before others get their turn: a list need not have an end. */
 	RUN_BLOCKS = 512,
 	RUN_BYTES = 4 << 20,
+	HASH_COST = 32, /* a byte of an address that is hashed takes as long as so many copied */
 	BUFFERS_MAX = 256,
 	DUMP_COMPLETE = 0xa005,
 	DUMP_RESET_COMPLETE = 0xa007,
@@ -88,6 +89,7 @@ static bool gather_buffers(struct i8255x *s, struct gathered *g, uint32_t at, un
 {
 	for (unsigned int i = 0; i < count; i++) {
 		uint8_t tbd[8];
+		s->work += 64; /* so that empty ones count too */
 		pci_dma_read(&s->pci, at + 8 * i, tbd, sizeof(tbd));
 		gather(s, g, load_le32(tbd), load_le32(tbd + 4) & 0x3fff);
 		if (load_le32(tbd + 4) & TBD_EL)
@@ -135,13 +137,14 @@ static void configure(struct i8255x *s, const struct command_block *cb)
 static void multicast_setup(struct i8255x *s, const struct command_block *cb)
 {
 	unsigned int bytes = load_le16(cb->rest) & 0x3fff;
-	uint8_t mac[6];
+	uint8_t list[0x3fff];
 
+	s->work += bytes * HASH_COST;
+	pci_dma_read(&s->pci, cb->at + 10, list, bytes);
 	s->multicast = 0;
 	for (unsigned int i = 0; i + 6 <= bytes; i += 6) {
-		pci_dma_read(&s->pci, cb->at + 10 + i, mac, sizeof(mac));
-		if (ether_is_multicast(mac))
-			s->multicast |= UINT64_C(1) << ether_hash_be(mac);
+		if (ether_is_multicast(list + i))
+			s->multicast |= UINT64_C(1) << ether_hash_be(list + i);
 	}
 }
 
