@@ -66,6 +66,13 @@ def main():
             foreign.write_bytes(elf(machine, big, bits))
             r = run([foreign])
             expect(f"program for machine {machine}", r.returncode == 1 and word in r.stderr, r)
+        # A script by a descriptor that closes: its interpreter still has to find it.
+        script = pathlib.Path(folder) / "script"
+        script.write_text("#!/bin/sh\necho script \"$1\"\n")
+        script.chmod(0o755)
+        r = run([sys.executable, "-c", "import os, sys; f = os.open(sys.argv[1], os.O_RDONLY);"
+                 "os.execve(f, ['name', 'one'], os.environ)", script])
+        expect("script by descriptor", r.stdout == b"script one\n", r)
         text = pathlib.Path(folder) / "text"
         text.write_bytes(b"no program at all" * 8)
         r = run([text])

@@ -67,8 +67,6 @@ static char *lasting_name(const char *path)
 {
 	struct stat by_fd, by_name;
 
-	if (path[0] == '-')
-		return g_strconcat("./", path, NULL);
 	if (!g_str_has_prefix(path, "/proc/self/fd/"))
 		return g_strdup(path);
 	char *name = g_file_read_link(path, NULL);
@@ -84,7 +82,7 @@ static int64_t run_guest(struct thread *t, const char *path, char **args, char *
 {
 	const struct process *p = t->process;
 	GPtrArray *argv = g_ptr_array_new(), *env = g_ptr_array_new();
-	char *shown = lasting_name(path);
+	char *shown = path[0] == '-' ? g_strconcat("./", path, NULL) : lasting_name(path);
 
 	for (unsigned int i = 0; p->self_args[i]; i++)
 		g_ptr_array_add(argv, p->self_args[i]);
@@ -133,16 +131,19 @@ static int64_t run_script(struct thread *t, const char *path, char *head, char *
 			  unsigned int depth)
 {
 	char *argument, *interpreter = script_interpreter(head, &argument), buffer[PATH_MAX];
-	GPtrArray *list = g_ptr_array_new();
 
 	if (!interpreter || depth > 4) {
-		g_ptr_array_free(list, TRUE);
-		return interpreter ? -ELOOP : -ENOEXEC;
+		int64_t error = interpreter ? -ELOOP : -ENOEXEC;
+		g_free(interpreter);
+		g_free(argument);
+		return error;
 	}
+	GPtrArray *list = g_ptr_array_new();
+	char *shown = lasting_name(path);
 	g_ptr_array_add(list, interpreter);
 	if (argument)
 		g_ptr_array_add(list, argument);
-	g_ptr_array_add(list, (char *)path);
+	g_ptr_array_add(list, shown);
 	for (unsigned int i = 1; args[0] && args[i]; i++)
 		g_ptr_array_add(list, args[i]);
 	g_ptr_array_add(list, NULL);
@@ -151,6 +152,7 @@ static int64_t run_script(struct thread *t, const char *path, char *head, char *
 	g_ptr_array_free(list, TRUE);
 	g_free(interpreter);
 	g_free(argument);
+	g_free(shown);
 	return result;
 }
 
