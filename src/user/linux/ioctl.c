@@ -5,10 +5,15 @@
  */
 #include "user/linux/syscall.h"
 
+#include "base/log.h"
+
 #include <asm/termbits.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
+#include <linux/fiemap.h>
 #include <linux/kd.h>
+#include <linux/loop.h>
+#include <linux/nsfs.h>
 #include <linux/random.h>
 #include <linux/rtc.h>
 #include <linux/sockios.h>
@@ -18,13 +23,16 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-enum direction { PLAIN, READS, WRITES, BOTH }; /* PLAIN: the argument is a number or nothing */
+/* PLAIN: the argument is a number or nothing. RAW: it points to what is alike in all ABIs, but for
+ * the order of bytes: numbers of fixed size, aligned by hand. */
+enum direction { PLAIN, READS, WRITES, BOTH, RAW };
 
 static const struct request {
 	uint32_t guest, host;
 	uint8_t direction, layout;
 } requests[] = {
 #define SAME(request, direction, layout) {request, request, direction, L_##layout}
+#define ALIKE(request)			 {request, request, RAW, L_NONE}
 	/* terminals */
 	SAME(TCGETS, READS, termios),
 	SAME(TCSETS, WRITES, termios),
@@ -68,6 +76,35 @@ static const struct request {
 	SAME(KDGETMODE, READS, int),
 	SAME(KDGKBTYPE, READS, int),
 	SAME(VT_OPENQRY, READS, int),
+	SAME(VT_ACTIVATE, PLAIN, NONE),
+	SAME(VT_WAITACTIVE, PLAIN, NONE),
+	SAME(VT_DISALLOCATE, PLAIN, NONE),
+	ALIKE(VT_GETSTATE),
+	ALIKE(VT_GETMODE),
+	ALIKE(VT_SETMODE),
+	SAME(KDSETMODE, PLAIN, NONE),
+	SAME(KDSKBMODE, PLAIN, NONE),
+	SAME(KDSKBMETA, PLAIN, NONE),
+	SAME(KDSETLED, PLAIN, NONE),
+	SAME(KIOCSOUND, PLAIN, NONE),
+	SAME(KDMKTONE, PLAIN, NONE),
+	SAME(KDGKBMODE, READS, int),
+	SAME(KDGKBMETA, READS, int),
+	ALIKE(KDGETLED),
+	ALIKE(KDGKBLED),
+	ALIKE(KDGKBENT),
+	ALIKE(KDSKBENT),
+	ALIKE(TIOCSTI),
+	ALIKE(TIOCLINUX),
+	ALIKE(TIOCGICOUNT),
+	ALIKE(TIOCGRS485),
+	ALIKE(TIOCSRS485),
+	ALIKE(TIOCGLCKTRMIOS),
+	ALIKE(TIOCSLCKTRMIOS),
+	SAME(TIOCGDEV, READS, uint),
+	SAME(TIOCGEXCL, READS, int),
+	SAME(TIOCCONS, PLAIN, NONE),
+	SAME(TIOCMIWAIT, PLAIN, NONE),
 	/* files */
 	SAME(FIONREAD, READS, int),
 	SAME(FIONBIO, WRITES, int),
@@ -78,7 +115,49 @@ static const struct request {
 	SAME(FIGETBSZ, READS, int),
 	SAME(FIBMAP, BOTH, int),
 	SAME(FICLONE, PLAIN, NONE),
+	SAME(FIFREEZE, PLAIN, NONE),
+	SAME(FITHAW, PLAIN, NONE),
+	ALIKE(FITRIM),
+	ALIKE(FICLONERANGE),
+	ALIKE(FIDEDUPERANGE),
+	ALIKE(FS_IOC_FIEMAP),
+	ALIKE(FS_IOC_FSGETXATTR),
+	ALIKE(FS_IOC_FSSETXATTR),
+	ALIKE(FS_IOC_GETFSLABEL),
+	ALIKE(FS_IOC_SETFSLABEL),
+	{0x80047601, FS_IOC_GETVERSION, READS, L_int},
+	{0x40047602, FS_IOC_SETVERSION, WRITES, L_int},
+	SAME(FS_IOC_GETVERSION, READS, int),
+	SAME(FS_IOC_SETVERSION, WRITES, int),
 	SAME(BLKROSET, WRITES, int),
+	ALIKE(BLKDISCARD),
+	ALIKE(BLKSECDISCARD),
+	ALIKE(BLKZEROOUT),
+	SAME(BLKIOMIN, READS, uint),
+	SAME(BLKIOOPT, READS, uint),
+	SAME(BLKALIGNOFF, READS, int),
+	SAME(BLKPBSZGET, READS, uint),
+	SAME(BLKDISCARDZEROES, READS, uint),
+	ALIKE(BLKROTATIONAL),
+	ALIKE(BLKSECTGET),
+	SAME(BLKRAGET, READS, long),
+	SAME(BLKRASET, PLAIN, NONE),
+	SAME(LOOP_SET_FD, PLAIN, NONE),
+	SAME(LOOP_CLR_FD, PLAIN, NONE),
+	SAME(LOOP_CHANGE_FD, PLAIN, NONE),
+	SAME(LOOP_SET_CAPACITY, PLAIN, NONE),
+	SAME(LOOP_SET_DIRECT_IO, PLAIN, NONE),
+	SAME(LOOP_SET_BLOCK_SIZE, PLAIN, NONE),
+	SAME(LOOP_CTL_ADD, PLAIN, NONE),
+	SAME(LOOP_CTL_REMOVE, PLAIN, NONE),
+	SAME(LOOP_CTL_GET_FREE, PLAIN, NONE),
+	ALIKE(LOOP_SET_STATUS64),
+	ALIKE(LOOP_GET_STATUS64),
+	ALIKE(LOOP_CONFIGURE),
+	SAME(NS_GET_USERNS, PLAIN, NONE),
+	SAME(NS_GET_PARENT, PLAIN, NONE),
+	SAME(NS_GET_NSTYPE, PLAIN, NONE),
+	SAME(NS_GET_OWNER_UID, READS, uint),
 	SAME(BLKROGET, READS, int),
 	SAME(BLKRRPART, PLAIN, NONE),
 	SAME(BLKFLSBUF, PLAIN, NONE),
@@ -93,6 +172,20 @@ static const struct request {
 	SAME(FS_IOC_GETFLAGS, READS, int),
 	SAME(FS_IOC_SETFLAGS, WRITES, int),
 	SAME(RNDGETENTCNT, READS, int),
+	SAME(RNDADDTOENTCNT, WRITES, int),
+	ALIKE(RNDADDENTROPY),
+	SAME(RNDCLEARPOOL, PLAIN, NONE),
+	SAME(RNDRESEEDCRNG, PLAIN, NONE),
+	SAME(RTC_AIE_ON, PLAIN, NONE),
+	SAME(RTC_AIE_OFF, PLAIN, NONE),
+	SAME(RTC_UIE_ON, PLAIN, NONE),
+	SAME(RTC_UIE_OFF, PLAIN, NONE),
+	ALIKE(RTC_RD_TIME),
+	ALIKE(RTC_SET_TIME),
+	ALIKE(RTC_ALM_READ),
+	ALIKE(RTC_ALM_SET),
+	ALIKE(RTC_WKALM_RD),
+	ALIKE(RTC_WKALM_SET),
 	/* sockets and interfaces */
 	SAME(SIOCATMARK, READS, int),
 	SAME(FIOGETOWN, READS, int),
@@ -117,8 +210,32 @@ static const struct request {
 	SAME(SIOCSIFNETMASK, WRITES, ifreq_addr),
 	SAME(SIOCGIFDSTADDR, BOTH, ifreq_addr),
 	SAME(TUNSETIFF, BOTH, ifreq_name),
+	SAME(SIOCGIFPFLAGS, BOTH, ifreq_name),
+	SAME(SIOCSIFHWADDR, WRITES, ifreq_addr),
+	SAME(SIOCSIFNETMASK, WRITES, ifreq_addr),
+	SAME(SIOCSIFDSTADDR, WRITES, ifreq_addr),
+	SAME(SIOCSIFTXQLEN, WRITES, ifreq_int),
+	ALIKE(SIOCBRADDBR),
+	ALIKE(SIOCBRDELBR),
+	ALIKE(SIOCGARP),
+	ALIKE(SIOCSARP),
+	ALIKE(SIOCDARP),
 	SAME(TUNSETPERSIST, PLAIN, NONE),
+	SAME(TUNSETOWNER, PLAIN, NONE),
+	SAME(TUNSETGROUP, PLAIN, NONE),
+	SAME(TUNSETNOCSUM, PLAIN, NONE),
+	SAME(TUNSETDEBUG, PLAIN, NONE),
+	SAME(TUNSETOFFLOAD, PLAIN, NONE),
+	SAME(TUNSETLINK, PLAIN, NONE),
+	SAME(TUNGETIFF, BOTH, ifreq_name),
+	SAME(TUNGETFEATURES, READS, uint),
+	SAME(TUNGETVNETHDRSZ, READS, int),
+	SAME(TUNSETVNETHDRSZ, WRITES, int),
+	SAME(TUNSETSNDBUF, WRITES, int),
+	SAME(TUNGETSNDBUF, READS, int),
+	SAME(TUNSETQUEUE, WRITES, ifreq_name),
 #undef SAME
+#undef ALIKE
 };
 
 static const struct request *find_request(uint32_t guest)
@@ -159,6 +276,10 @@ static int64_t by_table(struct thread *t, int fd, const struct request *r, uint6
 
 	if (r->direction == PLAIN)
 		return HOST(t, SYS_ioctl, fd, r->host, arg);
+	if (r->direction == RAW)
+		return t->abi->big_endian
+			       ? -ENOTTY
+			       : HOST(t, SYS_ioctl, fd, r->host, HPTR(guest_pointer(t, arg, 1)));
 	if (layout_same(t->abi, r->layout)) {
 		int64_t result = HOST(t, SYS_ioctl, fd, r->host, HPTR(guest_pointer(t, arg, 1)));
 		guest_written(t, arg, layout_size(t->abi, r->layout));
@@ -189,5 +310,6 @@ int64_t sys_ioctl(struct thread *t, const struct call *call, const uint64_t *a)
 		return HOST(t, SYS_ioctl, a[0], request,
 			    pointer ? HPTR(t->process->base + a[2]) : a[2]);
 	}
+	log_printf(LOG_UNIMP, "qemu: Unsupported ioctl: cmd=0x%04x\n", request);
 	return -ENOTTY;
 }

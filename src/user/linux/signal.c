@@ -368,9 +368,28 @@ static void put(struct writer *w, unsigned int size, uint64_t value)
 	w->at += size;
 }
 
-static bool is_fault(int sig)
+enum siginfo_kind { INFO_KILL, INFO_FAULT, INFO_CHILD, INFO_POLL, INFO_TIMER, INFO_SYSCALL };
+
+/* Which members the kernel has filled in: codes between SI_USER and SI_KERNEL are the signal's own,
+ * and those of SIGPOLL with any signal that fcntl(F_SETSIG) chose. */
+static enum siginfo_kind siginfo_kind(const siginfo_t *info)
 {
-	return sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE || sig == SIGTRAP;
+	if (info->si_code == SI_TIMER)
+		return INFO_TIMER;
+	if (info->si_code == SI_SIGIO)
+		return INFO_POLL;
+	if (info->si_code <= SI_USER || info->si_code == SI_KERNEL)
+		return INFO_KILL;
+	switch (info->si_signo) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGILL:
+	case SIGFPE:
+	case SIGTRAP: return INFO_FAULT;
+	case SIGCHLD: return INFO_CHILD;
+	case SIGSYS: return INFO_SYSCALL;
+	default: return INFO_POLL;
+	}
 }
 
 void siginfo_to_guest(const struct abi *abi, const siginfo_t *info, uint8_t out[128])
@@ -383,25 +402,34 @@ void siginfo_to_guest(const struct abi *abi, const siginfo_t *info, uint8_t out[
 	put(&w, 4, (uint32_t)info->si_errno);
 	put(&w, 4, (uint32_t)info->si_code);
 	w.at = word == 8 ? 16 : 12;
-	if (info->si_code > 0 && is_fault(info->si_signo)) {
-		put(&w, word, HPTR(info->si_addr));
-	} else if (info->si_code > 0 && info->si_signo == SIGCHLD && info->si_code != SI_KERNEL) {
+	switch (siginfo_kind(info)) {
+	case INFO_FAULT: put(&w, word, HPTR(info->si_addr)); break;
+	case INFO_CHILD:
 		put(&w, 4, (uint32_t)info->si_pid);
 		put(&w, 4, info->si_uid);
 		put(&w, 4, (uint32_t)info->si_status);
 		put(&w, word, (uint64_t)info->si_utime);
 		put(&w, word, (uint64_t)info->si_stime);
-	} else if (info->si_code > 0 && info->si_signo == SIGPOLL && info->si_code != SI_KERNEL) {
+		break;
+	case INFO_POLL:
 		put(&w, word, (uint64_t)info->si_band);
 		put(&w, 4, (uint32_t)info->si_fd);
-	} else if (info->si_code == SI_TIMER) {
+		break;
+	case INFO_TIMER:
 		put(&w, 4, (uint32_t)info->si_timerid);
 		put(&w, 4, (uint32_t)info->si_overrun);
 		put(&w, word, HPTR(info->si_value.sival_ptr));
-	} else {
+		break;
+	case INFO_SYSCALL:
+		put(&w, word, HPTR(info->si_call_addr));
+		put(&w, 4, (uint32_t)info->si_syscall);
+		put(&w, 4, info->si_arch);
+		break;
+	case INFO_KILL:
 		put(&w, 4, (uint32_t)info->si_pid);
 		put(&w, 4, info->si_uid);
 		put(&w, word, HPTR(info->si_value.sival_ptr));
+		break;
 	}
 }
 

@@ -88,6 +88,12 @@ int64_t sys_openat2(struct thread *t, const struct call *call, const uint64_t *a
 	return HOST(t, SYS_openat2, a[0], HPTR(guest_pointer(t, a[1], 1)), HPTR(how), sizeof(how));
 }
 
+int64_t sys_open_by_handle(struct thread *t, const struct call *call, const uint64_t *a)
+{
+	return HOST(t, SYS_open_by_handle_at, a[0], HPTR(guest_pointer(t, a[1], 8)),
+		    open_flags_to_host(t->abi, (int)a[2]));
+}
+
 int64_t sys_dup3(struct thread *t, const struct call *call, const uint64_t *a)
 {
 	return HOST(t, SYS_dup3, a[0], a[1], open_flags_to_host(t->abi, (int)a[2]));
@@ -392,6 +398,8 @@ int64_t sys_getdents64(struct thread *t, const struct call *call, const uint64_t
 
 /* --- fcntl --- */
 
+#define F_GETOWNER_UIDS 17 /* the real and the effective one: not in the C library's headers */
+
 enum { GUEST_GETLK64 = 12, GUEST_SETLK64, GUEST_SETLKW64 };
 
 static int64_t lock_call(struct thread *t, int fd, int cmd, enum layout_id id, uint64_t addr)
@@ -440,6 +448,7 @@ int64_t sys_fcntl(struct thread *t, const struct call *call, const uint64_t *a)
 		if (!layout_read(t, L_f_owner_ex, a[2], owner))
 			return -EFAULT;
 		return HOST(t, SYS_fcntl, fd, cmd, HPTR(owner));
+	case F_GETOWNER_UIDS:
 	case F_GET_RW_HINT:
 	case F_SET_RW_HINT:
 	case F_GET_FILE_RW_HINT:

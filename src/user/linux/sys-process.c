@@ -23,6 +23,17 @@ int64_t sys_getid16(struct thread *t, const struct call *call, const uint64_t *a
 	return narrow_id(HOST(t, call->host, 0));
 }
 
+int64_t sys_getresid16(struct thread *t, const struct call *call, const uint64_t *a)
+{
+	uint32_t ids[3];
+	int64_t result = HOST(t, call->host, HPTR(&ids[0]), HPTR(&ids[1]), HPTR(&ids[2]));
+
+	for (unsigned int i = 0; !result && i < 3; i++)
+		if (!guest_put(t, a[i], 2, (uint64_t)narrow_id(ids[i])))
+			result = -EFAULT;
+	return result;
+}
+
 static uint64_t wide_id(uint64_t id)
 {
 	return (uint16_t)id == UINT16_MAX ? UINT32_MAX : (uint16_t)id;

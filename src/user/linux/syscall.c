@@ -258,17 +258,29 @@ int64_t sys_none(struct thread *t, const struct call *call, const uint64_t *a)
 	return -ENOSYS;
 }
 
+/* Whether it is the first time that this number is asked for; all that no table has count as one.
+ */
+static bool is_news(uint64_t nr)
+{
+	static uint32_t told[NUMBERS_MAX / 32 + 1];
+	uint32_t n = (uint32_t)MIN(nr, NUMBERS_MAX), bit = 1u << (n % 32);
+
+	return !(__atomic_fetch_or(&told[n / 32], bit, __ATOMIC_RELAXED) & bit);
+}
+
+int64_t sys_missing(struct thread *t, const struct call *call, const uint64_t *a)
+{
+	if (is_news((uint64_t)call->nr[t->abi->index]))
+		log_printf(LOG_UNIMP, "qemu: Unsupported syscall: %s\n", call->name);
+	return -ENOSYS;
+}
+
 /* --- the trap --- */
 
 static int64_t unknown_call(struct thread *t, uint64_t nr)
 {
-	static uint32_t told[NUMBERS_MAX / 32];
-
-	if (nr >= NUMBERS_MAX || !(told[nr / 32] >> (nr % 32) & 1)) {
+	if (is_news(nr))
 		log_printf(LOG_UNIMP, "qemu: Unsupported syscall: %u\n", (unsigned int)nr);
-		if (nr < NUMBERS_MAX)
-			told[nr / 32] |= 1u << (nr % 32);
-	}
 	return -ENOSYS;
 }
 

@@ -125,16 +125,19 @@ int64_t user_execve(struct thread *t, int dirfd, const char *path, uint64_t argv
 		    int flags);
 
 call_fn sys_none;
+/* The same with a line in the log: programs can hardly do without. */
+call_fn sys_missing;
 call_fn sys_accept, sys_affinity, sys_arm_fadvise, sys_bind, sys_brk, sys_cap, sys_chown16,
 	sys_clock_gettime, sys_clone, sys_clone3, sys_dup3, sys_epoll_pwait2, sys_epoll_wait,
 	sys_execve, sys_exit, sys_exit_group, sys_fcntl, sys_flags, sys_fork, sys_futex,
-	sys_get_robust_list, sys_getdents, sys_getdents64, sys_getid16, sys_getrlimit,
-	sys_getsockopt, sys_gettimeofday, sys_groups, sys_groups16, sys_ioctl, sys_ipc, sys_llseek,
-	sys_madvise, sys_mincore, sys_mlockall, sys_mmap, sys_mmsg, sys_mprotect, sys_mq_notify,
-	sys_mq_open, sys_mremap, sys_msgctl, sys_msgrcv, sys_msgsnd, sys_munmap, sys_nice,
-	sys_old_mmap, sys_old_select, sys_open, sys_openat2, sys_pause, sys_personality, sys_pipe,
-	sys_poll, sys_ppoll, sys_prctl, sys_prlimit, sys_pselect6, sys_readlink, sys_recvfrom,
-	sys_recvmsg, sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigprocmask, sys_rt_sigqueueinfo,
+	sys_get_robust_list, sys_getdents, sys_getdents64, sys_getid16, sys_getresid16,
+	sys_getrlimit, sys_getsockopt, sys_gettimeofday, sys_groups, sys_groups16, sys_ioctl,
+	sys_ipc, sys_kcmp, sys_keyctl, sys_llseek, sys_madvise, sys_mincore, sys_mlockall, sys_mmap,
+	sys_mmsg, sys_mprotect, sys_mq_notify, sys_mq_open, sys_mremap, sys_msgctl, sys_msgrcv,
+	sys_msgsnd, sys_munmap, sys_nice, sys_old_mmap, sys_old_select, sys_open,
+	sys_open_by_handle, sys_openat2, sys_pause, sys_personality, sys_pipe, sys_poll, sys_ppoll,
+	sys_prctl, sys_prlimit, sys_pselect6, sys_readlink, sys_recvfrom, sys_recvmsg,
+	sys_rt_sigaction, sys_rt_sigpending, sys_rt_sigprocmask, sys_rt_sigqueueinfo,
 	sys_rt_sigsuspend, sys_rt_sigtimedwait, sys_select, sys_semctl, sys_sendmsg, sys_sendto,
 	sys_set_robust_list, sys_set_tid_address, sys_setid16, sys_setrlimit, sys_setsockopt,
 	sys_sgetmask, sys_shmat, sys_shmctl, sys_shmdt, sys_sigaction, sys_sigaltstack, sys_signal,
