@@ -195,7 +195,7 @@ static int64_t ipc_msgrcv(struct thread *t, const uint64_t *a, bool old)
 
 	if (old && (!guest_get(t, a[4], 4, &addr) || !guest_get(t, a[4] + 4, 4, &type)))
 		return -EFAULT;
-	return receive(t, (int)a[1], addr, (uint32_t)a[2], (int32_t)type, (int)a[3]);
+	return receive(t, (int)a[1], addr, (uint64_t)(int32_t)a[2], (int32_t)type, (int)a[3]);
 }
 
 static int64_t ipc_semtimedop(struct thread *t, const uint64_t *a, bool timed)
@@ -222,7 +222,7 @@ int64_t sys_ipc(struct thread *t, const struct call *call, const uint64_t *a)
 		if (!guest_get(t, a[4], 4, &arg))
 			return -EFAULT;
 		return sem_control(t, (int)a[1], (int)a[2], (int)a[3], arg);
-	case MSGSND: return send(t, (int)a[1], a[4], (uint32_t)a[2], (int)a[3]);
+	case MSGSND: return send(t, (int)a[1], a[4], (uint64_t)(int32_t)a[2], (int)a[3]);
 	case MSGRCV: return ipc_msgrcv(t, a, version == 0);
 	case MSGGET: return HOST(t, SYS_msgget, a[1], a[2]);
 	case MSGCTL: return msg_control(t, (int)a[1], (int)a[2], a[4]);

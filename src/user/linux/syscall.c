@@ -121,11 +121,24 @@ static void take_arguments(const struct abi *abi, const struct call *call, const
 	}
 }
 
+/* An unpacked system has empty folders where the kernel's file systems are to be mounted. */
+static bool kernel_has(const char *path)
+{
+	static const char *const roots[] = {"/proc", "/sys", "/dev"};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(roots); i++) {
+		size_t len = strlen(roots[i]);
+		if (!strncmp(path, roots[i], len) && (!path[len] || path[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
 const char *prefix_path(const struct process *p, const char *path, char *buffer)
 {
 	struct stat st;
 
-	if (!p->prefix || path[0] != '/')
+	if (!p->prefix || path[0] != '/' || kernel_has(path))
 		return path;
 	if (strlen(p->prefix) + strlen(path) >= PATH_MAX)
 		return path;

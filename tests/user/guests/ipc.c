@@ -65,6 +65,7 @@ int main(void)
 	struct msqid_ds mds;
 	msgctl(q, IPC_STAT, &mds);
 	printf("msg: %d", (int)mds.msg_qnum);
+	printf(" %d", (int)msgrcv(q, &got, (size_t)-1, 7, 0)); /* takes no message */
 	printf(" %d", (int)msgrcv(q, &got, 32, 7, 0));
 	printf(" %ld %s\n", got.type, got.text);
 	msgctl(q, IPC_RMID, NULL);
