@@ -585,8 +585,10 @@ struct block *block_find(struct vcpu *v)
 	}
 	if (b->cached) {
 		struct jump_cache_entry *e = jump_cache_slot(v, v->pc);
+		unsigned int page = v->pc >> GUEST_PAGE_BITS & (JUMP_PAGES - 1);
 		e->key = v->pc ^ v->jump_generation;
 		e->block = b;
+		v->jump_pages[page / 64] |= UINT64_C(1) << page % 64;
 	}
 	return b;
 }

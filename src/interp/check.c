@@ -186,6 +186,8 @@ static int interpret_watched(struct vcpu *v, int64_t count)
 	vcpu_set_checking(v, false);
 	v->insn_limit = 0;
 	v->jump_cache = jump_cache;
+	memset(v->jump_pages, 0xff,
+	       sizeof(v->jump_pages)); /* those of the other cache were noted */
 	memcpy(&v->escape, &outer, sizeof(outer));
 	return why;
 }

@@ -23,6 +23,7 @@ void vcpu_jump_cache_clear(struct vcpu *v)
 {
 	for (unsigned int i = 0; i < JUMP_CACHE_SIZE; i++)
 		v->jump_cache[i] = (struct jump_cache_entry){UINT64_MAX, &no_block};
+	memset(v->jump_pages, 0, sizeof(v->jump_pages));
 }
 
 static void drop_written_code(struct ram *ram, uint64_t offset, uint64_t len)

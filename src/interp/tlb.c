@@ -146,8 +146,15 @@ static void tlb_flush_one(struct tlb *t)
 static void jump_cache_flush(struct vcpu *v)
 {
 	v->jump_generation += UINT64_C(1) << 48;
+	memset(v->jump_pages, 0, sizeof(v->jump_pages));
 	if (v->jump_generation == 0)
 		vcpu_jump_cache_clear(v);
+}
+
+static bool jump_page_used(const struct vcpu *v, uint64_t va)
+{
+	unsigned int page = va >> GUEST_PAGE_BITS & (JUMP_PAGES - 1);
+	return v->jump_pages[page / 64] >> page % 64 & 1;
 }
 
 /* Forgets blocks that start in the page at `va` or may reach into it from the one before. */
@@ -157,6 +164,8 @@ static void jump_cache_flush_page(struct vcpu *v, uint64_t va)
 		jump_cache_flush(v);
 		return;
 	}
+	if (!jump_page_used(v, va) && !jump_page_used(v, va - GUEST_PAGE_SIZE))
+		return;
 	for (unsigned int i = 0; i < JUMP_CACHE_SIZE; i++) {
 		struct jump_cache_entry *e = &v->jump_cache[i];
 		uint64_t page = (e->key ^ v->jump_generation) & GUEST_PAGE_MASK;

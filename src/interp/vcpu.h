@@ -116,13 +116,16 @@ struct isa {
 #define CONTEXT_MASK  (UINT32_C(0xff) << CONTEXT_SHIFT)
 
 #define BLOCK_SCRATCH_SIZE 8192
-#define JUMP_CACHE_BITS	   11
+#define JUMP_CACHE_BITS	   13
 #define JUMP_CACHE_SIZE	   (1u << JUMP_CACHE_BITS)
 
 struct jump_cache_entry {
 	uint64_t key; /* pc ^ generation */
 	struct block *block;
 };
+
+/* Pages that may have entries in the jump cache, by the low bits of their numbers. */
+#define JUMP_PAGES 4096
 
 struct vcpu {
 	struct cpu cpu;
@@ -157,6 +160,7 @@ struct vcpu {
 	bool check_aligned; /* see vcpu_set_check_aligned() */
 	GMutex tlb_lock;    /* fills and remote changes of tags */
 	struct jump_cache_entry *jump_cache;
+	uint64_t jump_pages[JUMP_PAGES / 64];
 	struct vcpu_stats stats;
 	int64_t run_ns, build_ns; /* time in the interpreter and in decoding (with -stats) */
 };
