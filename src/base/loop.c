@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <glib-unix.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -18,6 +19,12 @@ static __thread bool machine_mutex_held;
 static unsigned int machine_waiting; /* threads in machine_lock(); atomic */
 static unsigned int machine_granted; /* counts those that got it; atomic */
 static bool quit_asked;
+
+/* Broadcasts of whoever holds the lock are made when it is let go: a thread that was woken before
+ * would only wait again. Under the lock. */
+enum { OWED_MAX = 4 };
+static struct machine_cond *owed[OWED_MAX];
+static unsigned int owed_count;
 
 static void lock_wait(void)
 {
@@ -51,9 +58,26 @@ void machine_yield(void)
 
 void machine_unlock(void)
 {
+	struct machine_cond *wake[OWED_MAX];
+	unsigned int count = owed_count;
+
 	g_assert(machine_mutex_held);
 	machine_mutex_held = false;
+	if (count) {
+		memcpy(wake, owed, sizeof(wake));
+		owed_count = 0;
+	}
 	pthread_mutex_unlock(&machine_mutex);
+	for (unsigned int i = 0; i < count; i++)
+		pthread_cond_broadcast(&wake[i]->cond);
+}
+
+/* Before the lock is let go by waiting. */
+static void pay_owed(void)
+{
+	for (unsigned int i = 0; i < owed_count; i++)
+		pthread_cond_broadcast(&owed[i]->cond);
+	owed_count = 0;
 }
 
 bool machine_locked(void)
@@ -69,6 +93,7 @@ void machine_cond_init(struct machine_cond *c)
 void machine_cond_wait(struct machine_cond *c)
 {
 	g_assert(machine_mutex_held);
+	pay_owed();
 	machine_mutex_held = false;
 	pthread_cond_wait(&c->cond, &machine_mutex);
 	machine_mutex_held = true;
@@ -77,6 +102,7 @@ void machine_cond_wait(struct machine_cond *c)
 bool machine_cond_wait_until(struct machine_cond *c, int64_t monotonic_ns)
 {
 	g_assert(machine_mutex_held);
+	pay_owed();
 	machine_mutex_held = false;
 	struct timespec until = {monotonic_ns / NS_PER_S, monotonic_ns % NS_PER_S};
 	bool woken = pthread_cond_clockwait(&c->cond, &machine_mutex, CLOCK_MONOTONIC, &until) == 0;
@@ -86,7 +112,17 @@ bool machine_cond_wait_until(struct machine_cond *c, int64_t monotonic_ns)
 
 void machine_cond_broadcast(struct machine_cond *c)
 {
-	pthread_cond_broadcast(&c->cond);
+	if (!machine_mutex_held) {
+		pthread_cond_broadcast(&c->cond);
+		return;
+	}
+	for (unsigned int i = 0; i < owed_count; i++) {
+		if (owed[i] == c)
+			return;
+	}
+	if (owed_count == OWED_MAX)
+		pay_owed();
+	owed[owed_count++] = c;
 }
 
 struct fd_watch {

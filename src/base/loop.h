@@ -35,6 +35,7 @@ void machine_cond_init(struct machine_cond *c);
 void machine_cond_wait(struct machine_cond *c);
 /* The same until a deadline of the host's monotonic clock; false if that has passed. */
 bool machine_cond_wait_until(struct machine_cond *c, int64_t monotonic_ns);
+/* With the lock held it takes effect when that is let go. */
 void machine_cond_broadcast(struct machine_cond *c);
 
 /*
