@@ -7,6 +7,7 @@
 #include "vm/cpu-internal.h"
 
 #include "base/clock.h"
+#include "vm/idle.h"
 #include "vm/runstate.h"
 
 #include <glib.h>
@@ -245,7 +246,8 @@ static void *cpu_thread(void *opaque)
 		cpu_take_requests(cpu);
 		if (cpu_may_run(cpu) && cpu_is_awake(cpu))
 			cpu_enter_guest(cpu);
-		else if (!__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST))
+		else if (!__atomic_load_n(&cpu->exit_request, __ATOMIC_SEQ_CST) &&
+			 !(cpu_may_run(cpu) && idle_hooks_run()))
 			machine_cond_wait(&cpu_wakeup);
 	}
 	return NULL;
