@@ -2,7 +2,11 @@
 
 #include <glib.h>
 #include <string.h>
+#ifdef HAVE_LIBDEFLATE
+#include <libdeflate.h>
+#else
 #include <zlib.h>
+#endif
 
 static const struct {
 	const char *model, *class;
@@ -93,7 +97,11 @@ struct error *nic_init(struct device *dev, struct nic *nic, const struct net_por
 
 uint32_t ether_crc(const uint8_t *data, size_t len)
 {
+#ifdef HAVE_LIBDEFLATE
+	return libdeflate_crc32(0, data, len); /* many times as fast as zlib's */
+#else
 	return (uint32_t)crc32(0, data, (unsigned int)len);
+#endif
 }
 
 unsigned int ether_hash_be(const uint8_t mac[6])
