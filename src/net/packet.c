@@ -13,7 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { ECHOES = 64, READS_A_TURN = 64 };
+enum { ECHOES = 64, READS_A_TURN = 64, SMALL = 2048 };
 
 struct echo {
 	size_t len; /* 0: none */
@@ -28,6 +28,8 @@ struct packet_net {
 	socklen_t to_len; /* 0: connected */
 	unsigned int in_watch, out_watch;
 	bool drop_echo, reported, vnet_header;
+	bool look_for_answers, reading;
+	unsigned int last_turn; /* frames that came in the main loop's last turn */
 	struct coalescer *arrived;
 	struct echo echoes[ECHOES];
 	unsigned int next_echo;
@@ -111,25 +113,26 @@ static ssize_t read_frame(struct packet_net *p, struct virtio_net_hdr *h, uint8_
 	return n < (ssize_t)sizeof(*h) ? MIN(n, 0) : n - (ssize_t)sizeof(*h);
 }
 
-static void read_frames(struct packet_net *p)
+/* Returns how many frames came, at most `max`. */
+static unsigned int read_frames(struct packet_net *p, unsigned int max)
 {
 	uint8_t frame[NET_FRAME_MAX];
 	struct virtio_net_hdr header;
 
-	for (unsigned int i = 0; i < READS_A_TURN; i++) {
+	for (unsigned int i = 0; i < max; i++) {
 		if (!net_can_send(p->port)) {
 			watch_in(p, false);
-			return;
+			return i;
 		}
 		ssize_t n = read_frame(p, &header, frame);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
+			return i;
 		if (n < 0) {
 			report(p, errno);
 			/* A refused datagram is over with this; a dead descriptor is not. */
 			if (errno != ECONNREFUSED)
 				watch_in(p, false);
-			return;
+			return i;
 		}
 		if (n == 0 || (p->drop_echo && echo_forget(p, frame, (size_t)n)))
 			continue;
@@ -138,14 +141,32 @@ static void read_frames(struct packet_net *p)
 		else
 			coalescer_send(p->arrived, frame, (size_t)n);
 	}
+	return max;
+}
+
+static unsigned int take_frames(struct packet_net *p, unsigned int max)
+{
+	if (p->reading)
+		return 0;
+	p->reading = true;
+	unsigned int count = read_frames(p, max);
+	coalescer_flush(p->arrived);
+	p->reading = false;
+	return count;
 }
 
 static void readable(void *opaque, GIOCondition condition)
 {
 	struct packet_net *p = opaque;
+	p->last_turn = take_frames(p, READS_A_TURN);
+}
 
-	read_frames(p);
-	coalescer_flush(p->arrived);
+/* After a small frame: what it was answered with is here sooner than through the main loop. Where
+ * there is more to read, that does it, while the guest goes on. */
+static void look_for_answer(struct packet_net *p, size_t len)
+{
+	if (p->look_for_answers && len <= SMALL && p->last_turn <= 1 && p->in_watch)
+		take_frames(p, 1);
 }
 
 static void packet_writable(void *opaque)
@@ -190,7 +211,11 @@ static bool write_frame(struct packet_net *p, const struct virtio_net_hdr *h, co
 static bool packet_receive(void *opaque, const uint8_t *frame, size_t len)
 {
 	static const struct virtio_net_hdr plain = {0};
-	return write_frame(opaque, &plain, frame, len);
+	bool taken = write_frame(opaque, &plain, frame, len);
+
+	if (taken)
+		look_for_answer(opaque, len);
+	return taken;
 }
 
 static bool packet_takes_large(void *opaque)
@@ -261,6 +286,11 @@ void net_packet_drop_echo(struct net_port *port)
 void net_packet_use_vnet_header(struct net_port *port)
 {
 	((struct packet_net *)net_port_opaque(port))->vnet_header = true;
+}
+
+void net_packet_look_for_answers(struct net_port *port)
+{
+	((struct packet_net *)net_port_opaque(port))->look_for_answers = true;
 }
 
 void net_packet_at_end(struct net_port *port, void (*fn)(void *opaque), void *opaque)

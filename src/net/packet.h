@@ -19,6 +19,8 @@ struct net_port *net_packet_new(const char *name, const char *kind, int fd,
 void net_packet_drop_echo(struct net_port *port);
 /* Frames on the descriptor stand behind a struct virtio_net_hdr (IFF_VNET_HDR): large ones pass. */
 void net_packet_use_vnet_header(struct net_port *port);
+/* A tap interface: the host's kernel often answers a frame before the call that sent it ends. */
+void net_packet_look_for_answers(struct net_port *port);
 /* Called when the port ends, before the descriptor is closed. */
 void net_packet_at_end(struct net_port *port, void (*fn)(void *opaque), void *opaque);
 

@@ -64,6 +64,7 @@ static struct net_port *tap_port(const char *name, int fd, const char *where)
 	struct net_port *port = net_packet_new(name, "tap", fd, NULL, 0, where);
 	int header = sizeof(struct virtio_net_hdr);
 
+	net_packet_look_for_answers(port);
 	if (ioctl(fd, TUNGETIFF, &request) < 0 || !(request.ifr_flags & IFF_VNET_HDR))
 		return port;
 	ioctl(fd, TUNSETVNETHDRSZ, &header);
