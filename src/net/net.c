@@ -261,6 +261,11 @@ bool net_takes_large(const struct net_port *port)
 	return to && !port->watches && !to->watches && takes_large(to);
 }
 
+bool net_answers_at_once(const struct net_port *port)
+{
+	return port->peer && port->peer->ops->answers_at_once;
+}
+
 static void send_piece(void *opaque, const uint8_t *frame, size_t len)
 {
 	net_send(opaque, frame, len);

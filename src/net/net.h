@@ -21,8 +21,10 @@
 struct net_port;
 
 struct net_port_ops {
-	const char *kind;		   /* "user", "e1000", ... for info network */
-	bool nic;			   /* the guest's side */
+	const char *kind; /* "user", "e1000", ... for info network */
+	bool nic;	  /* the guest's side */
+	/* Answers come while receive() runs: sending from another thread gains nothing. */
+	bool answers_at_once;
 	bool (*can_receive)(void *opaque); /* NULL: always */
 	/* Takes the frame (no FCS); false: not now, queue it. */
 	bool (*receive)(void *opaque, const uint8_t *frame, size_t len);
@@ -66,6 +68,8 @@ void net_send(struct net_port *port, const void *frame, size_t len);
 void net_send_large(struct net_port *port, uint8_t *frame, size_t len, size_t mss);
 /* Whether the peer takes large frames whole at present. */
 bool net_takes_large(const struct net_port *port);
+/* Whether the peer's answers come during net_send(), as those of the user network do. */
+bool net_answers_at_once(const struct net_port *port);
 /* Whether the peer has room: back ends that can wait stop reading the host while it has not. */
 bool net_can_send(const struct net_port *port);
 /* The port can receive again: delivers what is queued for it. */

@@ -145,6 +145,7 @@ static void user_destroy(void *opaque)
 }
 
 static const struct net_port_ops user_ops = {.kind = "user",
+					     .answers_at_once = true,
 					     .receive = user_receive,
 					     .takes_large = user_takes_large,
 					     .receive_large = user_receive_large,

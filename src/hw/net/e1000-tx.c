@@ -7,7 +7,11 @@
 #include "net/offload.h"
 
 /* What one run of the transmitter may do before others get their turn. */
-enum { RUN_DESCRIPTORS = 1024, RUN_BYTES = 4 << 20 };
+enum {
+	RUN_DESCRIPTORS = 1024,
+	RUN_BYTES = 1 << 20,
+	BULK = 4096, /* a frame from which on sending takes longer than waking another thread */
+};
 
 static void read_context(struct e1000 *s, const uint8_t *d)
 {
@@ -93,6 +97,7 @@ static void send_frame(struct e1000 *s)
 	const struct e1000_context *c = segment ? &s->tso : &s->context;
 	size_t len = s->tx_len;
 
+	s->bulk = len >= BULK;
 	if (len < ETHER_HEADER)
 		return;
 	if (segment && c->mss) {
@@ -203,4 +208,15 @@ void e1000_transmit(struct e1000 *s)
 void e1000_transmit_more(void *opaque)
 {
 	e1000_transmit(opaque);
+}
+
+/* In a stream of large frames the main thread sends, while the guest makes the next. */
+void e1000_transmit_notified(struct e1000 *s)
+{
+	if (timer_pending(&s->more))
+		return;
+	if (s->bulk && !net_answers_at_once(s->nic.port))
+		timer_set(&s->more, clock_now(CLOCK_VIRTUAL));
+	else
+		e1000_transmit(s);
 }

@@ -67,6 +67,19 @@ static void mitigation_over(void *opaque)
 	update_irq(opaque);
 }
 
+/* ITR spares the processor; one that is halted need not be spared. */
+static bool mitigation_needless(void *opaque)
+{
+	struct e1000 *s = opaque;
+
+	if (s->irq_high || !timer_pending(&s->mitigation) ||
+	    !(E1000_REG(s, ICR) & E1000_REG(s, IMS)))
+		return false;
+	timer_cancel(&s->mitigation);
+	update_irq(s);
+	return true;
+}
+
 void e1000_raise(struct e1000 *s, uint32_t causes)
 {
 	E1000_REG(s, ICR) |= causes;
@@ -298,7 +311,7 @@ static void register_write(struct e1000 *s, unsigned int offset, uint32_t value)
 	}
 	E1000_REG(s, offset) = value;
 	if (offset == TDT || offset == TCTL)
-		e1000_transmit(s);
+		e1000_transmit_notified(s);
 	else if (offset == RDT || offset == RCTL)
 		net_flush(s->nic.port);
 }
@@ -358,6 +371,7 @@ static struct error *e1000_init(struct device *dev)
 		return err;
 	timer_init(&s->mitigation, CLOCK_VIRTUAL, mitigation_over, s);
 	timer_init(&s->more, CLOCK_VIRTUAL, e1000_transmit_more, s);
+	idle_hook_add(&s->idle, mitigation_needless, s);
 	eeprom_fill(s);
 	region_init_io(&s->mmio, "e1000", MMIO_SIZE, &mmio_ops, s);
 	region_init_io(&s->io, "e1000-io", IO_SIZE, &io_ops, s);
@@ -382,6 +396,7 @@ static void e1000_exit(struct device *dev)
 
 	timer_cancel(&s->mitigation);
 	timer_cancel(&s->more);
+	idle_hook_remove(&s->idle);
 	net_port_free(s->nic.port);
 }
 

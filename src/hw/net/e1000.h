@@ -6,6 +6,7 @@
 #include "hw/net/eeprom93.h"
 #include "hw/net/nic.h"
 #include "hw/pci/pci.h"
+#include "vm/idle.h"
 
 enum { E1000_FRAME_MAX = 65536 + 64, E1000_RX_MAX = 16384 };
 
@@ -31,7 +32,8 @@ struct e1000 {
 	uint16_t tx_special;
 	bool tx_started, irq_high;
 	/* not saved */
-	bool transmitting;
+	bool transmitting, bulk;
+	struct idle_hook idle;
 	uint32_t tx_work;  /* bytes of this run of the transmitter */
 	struct timer more; /* the rest of a ring that is too much for one run */
 	struct region mmio, io;
@@ -46,6 +48,7 @@ void e1000_count_octets(struct e1000 *s, unsigned int counter_low, size_t octets
 /* e1000-tx.c */
 void e1000_transmit(struct e1000 *s);
 void e1000_transmit_more(void *opaque);
+void e1000_transmit_notified(struct e1000 *s);
 /* e1000-rx.c */
 bool e1000_can_receive(void *opaque);
 bool e1000_receive(void *opaque, const uint8_t *frame, size_t len);

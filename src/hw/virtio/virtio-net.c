@@ -53,6 +53,9 @@ enum {
 	STATUS_LINK_UP = 1,
 	MAC_TABLE = 64,
 	FRAME_MAX = 65536 + 64,
+
+	BULK = 4096,	/* a frame from which on sending takes longer than waking another thread */
+	BULK_TURN = 16, /* of them are sent before others may have the machine */
 };
 
 enum rx_mode { RX_PROMISC, RX_ALLMULTI, RX_ALLUNI, RX_NOMULTI, RX_NOUNI, RX_NOBCAST };
@@ -66,9 +69,10 @@ struct virtio_net {
 	uint8_t table_count;
 	bool table_overflow_uni, table_overflow_multi;
 	uint8_t vlans[4096 / 8];
+	struct timer more; /* transmits on the main thread */
 	/* not saved */
 	bool transmitting;
-	struct timer more; /* the rest of a long transmit queue */
+	bool bulk; /* the frame sent last was large */
 	uint8_t frame[FRAME_MAX];
 };
 
@@ -113,35 +117,69 @@ static void transmit_one(struct virtio_net *s, struct virtqueue *q, const struct
 	if (virtq_read(q, e, 0, header, size) < size)
 		return;
 	size_t len = virtq_read(q, e, size, s->frame, sizeof(s->frame));
+	s->bulk = len >= BULK;
 	if (len >= ETHER_HEADER)
 		send_frame(s, header, len);
+}
+
+/* Sends what is available; true where that was a turn's worth and there may be more. */
+static bool transmit_turn(struct virtio_net *s, struct virtqueue *q)
+{
+	unsigned int done = 0, limit = q->size;
+	struct virtq_element e;
+
+	for (; done < limit && virtq_pop(q, &e); done++) {
+		transmit_one(s, q, &e);
+		virtq_push(q, &e, 0);
+		if (s->bulk) {
+			/* The driver fills the queue meanwhile, and wants to know what is done. */
+			virtio_signal(&s->virtio, QUEUE_TX);
+			limit = MIN(limit, BULK_TURN);
+		}
+	}
+	if (done && !s->bulk)
+		virtio_signal(&s->virtio, QUEUE_TX);
+	return done == limit;
 }
 
 static void transmit(struct virtio_net *s)
 {
 	struct virtqueue *q = &s->virtio.queues[QUEUE_TX];
-	struct virtq_element e;
-	unsigned int done = 0;
+	bool again = false;
 
 	if (s->transmitting || !virtio_running(&s->virtio))
 		return;
 	s->transmitting = true;
-	for (; done < q->size && virtq_pop(q, &e); done++) {
-		transmit_one(s, q, &e);
-		virtq_push(q, &e, 0);
-	}
+	do {
+		virtq_quiet(q);
+		again = transmit_turn(s, q);
+	} while (!again && !q->broken && !virtq_listen(q));
 	s->transmitting = false;
-	if (done)
-		virtio_signal(&s->virtio, QUEUE_TX);
-	if (done == q->size)
-		timer_set(&s->more, clock_now(CLOCK_VIRTUAL));
-	else if (q->broken)
+	if (q->broken)
 		virtio_fail(&s->virtio);
+	else if (again)
+		timer_set(&s->more, clock_now(CLOCK_VIRTUAL));
 }
 
 static void transmit_more(void *opaque)
 {
 	transmit(opaque);
+}
+
+/*
+ * A lone small frame goes out at once. In a stream of large ones the main thread sends, while the
+ * guest makes the next.
+ */
+static void transmit_notified(struct virtio_net *s)
+{
+	if (timer_pending(&s->more))
+		return;
+	if (!s->bulk || net_answers_at_once(s->nic.port)) {
+		transmit(s);
+		return;
+	}
+	virtq_quiet(&s->virtio.queues[QUEUE_TX]);
+	timer_set(&s->more, clock_now(CLOCK_VIRTUAL));
 }
 
 /* --- reception --- */
@@ -393,7 +431,7 @@ static void notify(struct virtio *v, unsigned int n)
 	if (n == QUEUE_RX)
 		net_flush(s->nic.port);
 	else if (n == QUEUE_TX)
-		transmit(s);
+		transmit_notified(s);
 	else
 		control_queue(s);
 }
@@ -425,6 +463,7 @@ static void device_reset(struct virtio *v)
 	struct virtio_net *s = net_of(v);
 
 	timer_cancel(&s->more);
+	s->bulk = false;
 	memcpy(s->mac, s->nic.mac, 6);
 	memset(s->rx_mode, 0, sizeof(s->rx_mode));
 	/* Drivers that know no control queue get everything that the wire brings. */
@@ -491,6 +530,7 @@ static const struct field state[] = {
 	F_BOOL(struct virtio_net, table_overflow_uni),
 	F_BOOL(struct virtio_net, table_overflow_multi),
 	F_BYTES(struct virtio_net, vlans),
+	F_TIMER(struct virtio_net, more),
 	FIELD_END,
 };
 

@@ -115,7 +115,7 @@ bool virtq_pop(struct virtqueue *q, struct virtq_element *e)
 	if (!follow(q, e, q->desc, q->size, e->head, false))
 		return false;
 	q->last_avail++;
-	if (q->event_idx)
+	if (q->event_idx && !q->quiet)
 		store16(q, q->used + RING + 8u * q->size, q->last_avail);
 	return true;
 }
@@ -171,6 +171,23 @@ void virtq_set_notify(struct virtqueue *q, bool on)
 		store16(q, q->used, on ? 0 : USED_NO_NOTIFY);
 	}
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void virtq_quiet(struct virtqueue *q)
+{
+	if (q->quiet)
+		return;
+	q->quiet = true;
+	virtq_set_notify(q, false);
+}
+
+bool virtq_listen(struct virtqueue *q)
+{
+	q->quiet = false;
+	if (q->event_idx && q->enabled && !q->broken)
+		store16(q, q->used + RING + 8u * q->size, q->last_avail);
+	virtq_set_notify(q, true);
+	return !virtq_ready(q);
 }
 
 /* --- bytes --- */

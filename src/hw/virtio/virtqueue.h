@@ -24,6 +24,7 @@ struct virtqueue {
 	uint16_t last_avail, used_idx;
 	uint16_t signalled; /* used_idx at the last interrupt */
 	bool signalled_valid;
+	bool quiet; /* pops ask for no notification; not saved */
 };
 
 struct virtq_buffer {
@@ -62,6 +63,13 @@ static inline void virtq_push(struct virtqueue *q, const struct virtq_element *e
 bool virtq_should_signal(struct virtqueue *q);
 /* Asks the driver (not) to notify when it makes more available. */
 void virtq_set_notify(struct virtqueue *q, bool on);
+
+/*
+ * For devices that look at the queue by themselves: from virtq_quiet() on the driver need not
+ * notify; virtq_listen() asks for it again and returns false where something came in between.
+ */
+void virtq_quiet(struct virtqueue *q);
+bool virtq_listen(struct virtqueue *q);
 
 /* Copies at most `len` bytes at `offset` of the out or in part; returns how many there were. */
 size_t virtq_read(const struct virtqueue *q, const struct virtq_element *e, uint64_t offset,
