@@ -1,7 +1,8 @@
-/* compute [NAME...]: runs the programs of the compute set, or those named, between marks that
- * bench/run times from outside. `compute -l` lists them. */
+/* compute [-r TIMES] [NAME...]: runs the programs of the compute set, or those named, so many times
+ * each (once), between marks that bench/run times from outside. `compute -l` lists them. */
 #include "bench.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -29,7 +30,13 @@ static int wanted(const char *name, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	int list = argc > 1 && strcmp(argv[1], "-l") == 0;
+	long times = 1;
 
+	if (argc > 2 && strcmp(argv[1], "-r") == 0) {
+		times = strtol(argv[2], NULL, 10);
+		argv += 2;
+		argc -= 2;
+	}
 	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++) {
 		if (list) {
 			puts(set[i].name);
@@ -40,7 +47,9 @@ int main(int argc, char **argv)
 		printf("BENCH-START %s\n", set[i].name);
 		fflush(stdout);
 		tcdrain(STDOUT_FILENO); /* a serial line sends in its own time */
-		uint64_t value = set[i].run();
+		uint64_t value = 0;
+		for (long n = 0; n < times; n++)
+			value = set[i].run();
 		printf("BENCH-END %s %llu\n", set[i].name, (unsigned long long)value);
 		fflush(stdout);
 	}

@@ -205,6 +205,19 @@ static void enter_block(struct state *s, unsigned int to, unsigned int gives_bac
 	LLVMBuildBr(b->ir, s->gate[to]);
 }
 
+/* Goes on where there is budget left and nobody waits. */
+static void go_on_if_undisturbed(struct builder *b, LLVMBasicBlockRef out)
+{
+	LLVMValueRef zero = const_int(b->i64, 0);
+
+	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntSGE, budget_get(b), zero, ""), out);
+	LLVMValueRef request =
+		load_host(b, b->i32, vcpu_field(b, offsetof(struct vcpu, cpu.exit_request)));
+	LLVMSetOrdering(request, LLVMAtomicOrderingUnordered);
+	LLVMSetAlignment(request, 4);
+	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntEQ, request, const_int(b->i32, 0), ""), out);
+}
+
 static void fill_gate(struct state *s, unsigned int to)
 {
 	struct builder *b = s->b;
@@ -213,16 +226,32 @@ static void fill_gate(struct state *s, unsigned int to)
 
 	position(b, s->gate[to]);
 	b->known = (struct known){{NULL}};
-	LLVMValueRef zero = const_int(b->i64, 0);
-	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntSGE, budget_get(b), zero, ""), out);
-	LLVMValueRef request =
-		load_host(b, b->i32, vcpu_field(b, offsetof(struct vcpu, cpu.exit_request)));
-	LLVMSetOrdering(request, LLVMAtomicOrderingUnordered);
-	LLVMSetAlignment(request, 4);
-	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntEQ, request, const_int(b->i32, 0), ""), out);
+	go_on_if_undisturbed(b, out);
 	LLVMBuildBr(b->ir, s->bodies[to].block);
 	position(b, out);
 	leave_region(s, EXIT_BUDGET, jb->block->ops);
+}
+
+/* Op k of the current block is where another one begins, which goes on. It may be longer than what
+ * has been charged. */
+static void join_block(struct state *s, unsigned int k)
+{
+	struct builder *b = s->b;
+	const struct job_block *jb = current(s), *to = &s->job->blocks[jb->joins];
+	int64_t more = to->insns - (int64_t)(jb->insns - jb->where[k].insn);
+	LLVMBasicBlockRef out = NULL;
+
+	budget_add(b, -more);
+	if (more > 0) {
+		out = new_block(b);
+		go_on_if_undisturbed(b, out);
+	}
+	LLVMBuildBr(b->ir, s->bodies[jb->joins].block);
+	if (out) {
+		position(b, out);
+		budget_add(b, more);
+		leave_region(s, EXIT_REST, op_in_cache(s, k));
+	}
 }
 
 /* --- how bodies leave --- */
@@ -402,14 +431,6 @@ static void count_block(struct state *s)
 	go_to_op(s, s->k + 1);
 }
 
-static bool is_slow(struct state *s, const struct op *op)
-{
-	for (unsigned int i = 0; i < s->job->slow_count; i++)
-		if (s->job->slow[i] == op)
-			return true;
-	return false;
-}
-
 /* False: the region must be built again without this op. */
 static bool build_op(struct state *s)
 {
@@ -433,7 +454,7 @@ static bool build_op(struct state *s)
 		s->out->lost_ops += !callable;
 		return true;
 	}
-	b->leave = callable && is_slow(s, b->op_at) ? leave_slow_op : leave_op;
+	b->leave = callable && job_has_hint(s->job, b->op_at, EXIT_INTERPRET) ? leave_slow_op : leave_op;
 	if (emit_body(b, t))
 		return true;
 	log_printf(LOG_JIT, "jit: %s is not copied: %s\n", t->name, b->failure);
@@ -463,7 +484,10 @@ static bool build_block(struct state *s, unsigned int at)
 			continue;
 		s->k = k;
 		position(b, s->ops[k].block);
-		if (k < s->job->blocks[at].op_count)
+		b->known = s->ops[k].known;
+		if (k == count && current(s)->joins >= 0)
+			join_block(s, k);
+		else if (k < s->job->blocks[at].op_count)
 			leave_region(s, EXIT_REST, op_in_cache(s, k));
 		else /* no block ends so */
 			LLVMBuildUnreachable(b->ir);

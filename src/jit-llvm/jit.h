@@ -113,15 +113,23 @@ struct job_block {
 	uint32_t mode;
 	unsigned int insns, op_count;
 	unsigned int used_ops; /* those that are compiled */
+	int joins;	       /* the block that goes on behind them; -1: none, the rest is left */
 	bool single_page;
 	const struct op *ops; /* copies */
 	const struct op_where *where;
 	uint32_t heat; /* times it was entered, as far as was counted */
+	float entry_weight, weight; /* of its first op, of the op behind those that are used */
 };
 
 #define JOB_MAX_BLOCKS	96
 #define JOB_MAX_INSNS	160
 #define JOB_MAX_TARGETS 12
+
+/* An exit of an earlier version that was taken often. */
+struct job_hint {
+	const struct op *op;
+	enum region_exit_kind kind;
+};
 
 /* Where an indirect branch went. */
 struct job_target {
@@ -139,23 +147,21 @@ struct job {
 	GArray *targets;	 /* struct job_target */
 	struct code_region *old; /* what this one is better than; may be freed meanwhile */
 	unsigned int version;	 /* how often the region has been formed before */
-	const struct op
-		*slow[32]; /* ops that are to be run in full, by the interpreter's handler */
-	unsigned int slow_count;
-	int64_t queued_ns;
+	GArray *hints;		 /* struct job_hint */
 };
 
 /* What versions of a region have shown, for the next one. */
 struct region_hints {
-	GArray *targets;
-	const struct op *slow[32];
-	unsigned int slow_count, version;
+	GArray *targets, *exits; /* struct job_target, struct job_hint */
+	unsigned int version;
 };
 
 /* A region around a hot block; NULL where it is not worth it. On the vCPU's thread. */
 struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old,
 		    const struct region_exit *hot);
 void job_free(struct job *job);
+/* Whether an earlier version left often by this exit of an op. */
+bool job_has_hint(const struct job *job, const struct op *op, enum region_exit_kind kind);
 /* Index of the block at a pc, or -1. */
 int job_block_at(const struct job *job, uint64_t pc);
 

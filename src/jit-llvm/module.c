@@ -17,8 +17,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A region is formed anew this often at most. */
+/* A region is formed anew this often at most; each version waits four times as long for more to be
+ * known. */
 #define MAX_VERSIONS 6
+#define EXIT_HOT     2048
 #define QUEUE_MAX    2000
 
 static struct {
@@ -38,6 +40,7 @@ static void region_free(struct code_region *r)
 	code_free(r);
 	if (r->hints) {
 		g_array_free(r->hints->targets, TRUE);
+		g_array_free(r->hints->exits, TRUE);
 		g_free(r->hints);
 	}
 	g_free(r->blocks);
@@ -52,8 +55,7 @@ static void keep_hints(struct code_region *r, const struct job *job)
 	struct region_hints *h = g_new0(struct region_hints, 1);
 
 	h->targets = g_array_copy(job->targets);
-	h->slow_count = job->slow_count;
-	memcpy(h->slow, job->slow, sizeof(h->slow));
+	h->exits = g_array_copy(job->hints);
 	h->version = job->version;
 	r->hints = h;
 }
@@ -185,18 +187,38 @@ static void promote(struct vcpu *v, struct block *b)
 	submit(job_new(v, b, NULL, NULL));
 }
 
+/* Whether the job knows nothing that the region was not made of. */
+static bool is_no_news(const struct job *job, const struct code_region *r)
+{
+	if (job->block_count != r->block_count || job->insns != r->insns ||
+	    job->targets->len != r->hints->targets->len || job->hints->len != r->hints->exits->len)
+		return false;
+	for (unsigned int i = 0; i < r->block_count; i++)
+		if (job_block_at(job, r->blocks[i]->pc) < 0)
+			return false;
+	return true;
+}
+
 static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exit *x)
 {
 	bool useful = x->kind == EXIT_INTERPRET || x->kind == EXIT_REST || x->kind == EXIT_BRANCH ||
 		      x->kind == EXIT_DONE;
 
 	if (!useful || r->replaced || !r->valid || !r->hints || r->hints->version >= MAX_VERSIONS ||
-	    tier_options.accel == ACCEL_CHECK)
+	    tier_options.accel == ACCEL_CHECK ||
+	    x->count < (uint32_t)EXIT_HOT << (2 * r->hints->version))
 		return;
 	r->replaced = true;
+	struct job *job = job_new(v, r->entry, r, x);
+	if (!job)
+		return;
+	if (is_no_news(job, r)) {
+		job_free(job);
+		return;
+	}
 	log_printf(LOG_JIT, "jit: region 0x%" PRIx64 " leaves by exit %u (kind %u) often\n",
 		   r->entry->pc, (unsigned int)(x - r->exits), x->kind);
-	submit(job_new(v, r->entry, r, x));
+	submit(job);
 }
 
 /* --- reclamation --- */
