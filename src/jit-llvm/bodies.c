@@ -342,11 +342,22 @@ static unsigned int ways_of(LLVMValueRef value, unsigned int depth)
 	return UINT32_MAX;
 }
 
+static bool asks_for_plain_fp(const struct tinst *ti)
+{
+	const struct operand *callee = &ti->operands[ti->operand_count - 1];
+	size_t length;
+
+	return ti->opcode == LLVMCall && callee->kind == OPERAND_CALLEE &&
+	       strcmp(LLVMGetValueName2(callee->value, &length), ASSUMES_PLAIN_FP) == 0;
+}
+
 static void note_ways(struct template *t)
 {
-	for (unsigned int i = 0; i < t->inst_count; i++)
+	for (unsigned int i = 0; i < t->inst_count; i++) {
 		if (t->insts[i].opcode == LLVMRet && t->insts[i].operand_count)
 			t->ways |= ways_of(LLVMGetOperand(t->insts[i].inst, 0), 4);
+		t->plain_fp |= asks_for_plain_fp(&t->insts[i]);
+	}
 }
 
 static struct template *template_read(LLVMValueRef function)

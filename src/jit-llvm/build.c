@@ -32,14 +32,17 @@ struct state {
 	const struct job *job;
 	struct code_region *region;
 	struct built *out;
-	GArray *ways_out;	 /* struct way_out */
-	GArray *exchanges;	 /* struct exchange */
-	GHashTable *cut;	 /* ops of the cache that cannot be copied */
-	struct label *bodies;	 /* by block: its first op */
-	LLVMBasicBlockRef *gate; /* by block: where its instructions have been charged */
-	struct label *ops;	 /* by op of the current block */
-	unsigned int at, k;	 /* current block, op */
-	unsigned int left_by;	 /* bit n: the current body left so */
+	GArray *ways_out;	      /* struct way_out */
+	GArray *exchanges;	      /* struct exchange */
+	GHashTable *cut;	      /* ops of the cache that cannot be copied */
+	struct label *bodies;	      /* by block: its first op */
+	LLVMBasicBlockRef *gate;      /* by block: where its instructions have been charged */
+	struct label *ops;	      /* by op of the current block */
+	LLVMBasicBlockRef start, end; /* where the first block is entered; the way back */
+	LLVMValueRef exit, left;      /* at the end: number of the exit, budget */
+	bool plain_fp;		      /* bodies count on it */
+	unsigned int at, k;	      /* current block, op */
+	unsigned int left_by;	      /* bit n: the current body left so */
 };
 
 static const struct job_block *current(struct state *s)
@@ -64,6 +67,9 @@ static void leave_region(struct state *s, enum region_exit_kind kind, const stru
 {
 	bool temporaries = (kind == EXIT_INTERPRET || kind == EXIT_REST) &&
 			   !starts_instruction(current(s), s->k);
+
+	if (kind != EXIT_LEAVE && kind != EXIT_RESUME)
+		flush_pending(s->b, temporaries);
 
 	for (unsigned int i = 0; i < s->ways_out->len; i++) {
 		struct way_out *w = &g_array_index(s->ways_out, struct way_out, i);
@@ -106,19 +112,67 @@ static void load_registers(struct builder *b)
 	}
 }
 
+static LLVMValueRef call_fp(struct builder *b, void *fn, LLVMTypeRef result)
+{
+	LLVMTypeRef type = LLVMFunctionType(result, &b->ptr, 1, false);
+
+	return LLVMBuildCall2(b->ir, type, const_pointer(b, fn), &b->vcpu, 1, "");
+}
+
+static void fp_leave(struct state *s)
+{
+	if (s->plain_fp)
+		call_fp(s->b, (void *)s->b->isa->fp_leave, LLVMVoidTypeInContext(s->b->context));
+}
+
+/* Goes on at a new block, or leaves in front of `op`. */
+static void fp_enter(struct state *s, const struct op *op)
+{
+	struct builder *b = s->b;
+
+	if (!s->plain_fp)
+		return;
+	LLVMBasicBlockRef yes = new_block(b), no = new_block(b);
+	LLVMBuildCondBr(b->ir, call_fp(b, (void *)b->isa->fp_enter, b->i1), yes, no);
+	position(b, no);
+	leave_region(s, EXIT_REST, op);
+	position(b, yes);
+}
+
+static void build_return(struct builder *b, LLVMValueRef exit, LLVMValueRef left)
+{
+	LLVMTypeRef type = LLVMGetReturnType(LLVMGlobalGetValueType(b->function));
+	LLVMValueRef result = LLVMBuildInsertValue(b->ir, LLVMGetPoison(type), exit, 0, "");
+
+	LLVMBuildRet(b->ir, LLVMBuildInsertValue(b->ir, result, left, 1, ""));
+}
+
+/* All ways out meet here but those from behind a handler, which has left everything in memory. */
+static void fill_end(struct state *s)
+{
+	position(s->b, s->end);
+	s->exit = LLVMBuildPhi(s->b->ir, s->b->i64, "");
+	s->left = LLVMBuildPhi(s->b->ir, s->b->i64, "");
+	fp_leave(s);
+	build_return(s->b, s->exit, s->left);
+}
+
 static void fill_way_out(struct state *s, unsigned int number, const struct way_out *w)
 {
 	struct builder *b = s->b;
-	unsigned int budget = b->isa->slot_count;
-	LLVMTypeRef type = LLVMGetReturnType(LLVMGlobalGetValueType(b->function));
+	LLVMValueRef exit = const_int(b->i64, number);
+	LLVMBasicBlockRef from = w->block;
 
 	position(b, w->block);
-	if (w->kind != EXIT_LEAVE && w->kind != EXIT_RESUME)
+	LLVMValueRef left = LLVMBuildLoad2(b->ir, b->i64, slot_variable(b, b->isa->slot_count), "");
+	if (w->kind == EXIT_LEAVE || w->kind == EXIT_RESUME) {
+		build_return(b, exit, left);
+	} else {
 		store_registers(b, w->temporaries);
-	LLVMValueRef left = LLVMBuildLoad2(b->ir, b->i64, slot_variable(b, budget), "");
-	LLVMValueRef result =
-		LLVMBuildInsertValue(b->ir, LLVMGetPoison(type), const_int(b->i64, number), 0, "");
-	LLVMBuildRet(b->ir, LLVMBuildInsertValue(b->ir, result, left, 1, ""));
+		LLVMAddIncoming(s->exit, &exit, &from, 1);
+		LLVMAddIncoming(s->left, &left, &from, 1);
+		LLVMBuildBr(b->ir, s->end);
+	}
 	s->out->exits[number] = (struct region_exit){.op = w->op, .kind = w->kind};
 }
 
@@ -199,6 +253,8 @@ static void enter_block(struct state *s, unsigned int to, unsigned int gives_bac
 {
 	struct builder *b = s->b;
 
+	flush_pending(b, false);
+
 	budget_add(b, (int64_t)gives_back - s->job->blocks[to].insns);
 	if (!s->gate[to])
 		s->gate[to] = new_block(b);
@@ -241,6 +297,7 @@ static void join_block(struct state *s, unsigned int k)
 	int64_t more = to->insns - (int64_t)(jb->insns - jb->where[k].insn);
 	LLVMBasicBlockRef out = NULL;
 
+	flush_pending(b, false);
 	budget_add(b, -more);
 	if (more > 0) {
 		out = new_block(b);
@@ -262,6 +319,7 @@ static void take_branch(struct state *s)
 	struct builder *b = s->b;
 	const struct op *op = b->op;
 	int to = job_block_at(s->job, op->imm);
+	struct known known = b->known;
 	LLVMBasicBlockRef out = NULL;
 
 	if (to < 0 || s->job->blocks[to].mode != current(s)->mode) {
@@ -275,6 +333,7 @@ static void take_branch(struct state *s)
 	enter_block(s, (unsigned int)to, op->x);
 	if (out) {
 		position(b, out);
+		b->known = known;
 		leave_region(s, EXIT_BRANCH, b->op_at);
 	}
 }
@@ -345,6 +404,7 @@ static void call_handler(struct state *s)
 		leave_region(s, EXIT_INTERPRET, b->op_at);
 		return;
 	}
+	flush_pending(b, true);
 	struct exchange x = {new_block(b), new_block(b)};
 	LLVMBasicBlockRef call = new_block(b), resume = new_block(b), leave = new_block(b);
 	LLVMTypeRef types[4] = {b->ptr, b->ptr, b->i64, b->ptr};
@@ -354,6 +414,7 @@ static void call_handler(struct state *s)
 	position(b, x.store);
 	LLVMBuildBr(b->ir, call);
 	position(b, call);
+	fp_leave(s);
 	LLVMValueRef args[4] = {b->vcpu, const_pointer(b, shadow), budget_get(b),
 				const_pointer(b, s->region)};
 	LLVMValueRef how =
@@ -369,6 +430,9 @@ static void call_handler(struct state *s)
 	LLVMValueRef budget = b->known.slot[b->isa->slot_count];
 	b->known = (struct known){{NULL}};
 	b->known.slot[b->isa->slot_count] = budget;
+	s->k++;
+	fp_enter(s, op_in_cache(s, s->k));
+	s->k--;
 	go_to_op(s, s->k + 1);
 	g_array_append_val(s->exchanges, x);
 	s->out->helper_ops++;
@@ -454,7 +518,8 @@ static bool build_op(struct state *s)
 		s->out->lost_ops += !callable;
 		return true;
 	}
-	b->leave = callable && job_has_hint(s->job, b->op_at, EXIT_INTERPRET) ? leave_slow_op : leave_op;
+	b->leave = callable && job_has_hint(s->job, b->op_at, EXIT_INTERPRET) ? leave_slow_op
+									      : leave_op;
 	if (emit_body(b, t))
 		return true;
 	log_printf(LOG_JIT, "jit: %s is not copied: %s\n", t->name, b->failure);
@@ -477,6 +542,8 @@ static bool build_block(struct state *s, unsigned int at)
 		s->k = k;
 		position(b, s->ops[k].block);
 		b->known = s->ops[k].known;
+		if (starts_instruction(current(s), k))
+			drop_temporaries(b);
 		ok = build_op(s);
 	}
 	for (unsigned int k = count; ok && k <= s->job->blocks[at].op_count; k++) {
@@ -561,6 +628,33 @@ static void fill_entry(struct state *s)
 	position(b, b->entry);
 	load_registers(b);
 	LLVMBuildStore(b->ir, LLVMGetParam(b->function, 1), slot_variable(b, b->isa->slot_count));
+	LLVMBuildBr(b->ir, s->start);
+}
+
+static bool needs_plain_fp(struct state *s)
+{
+	struct builder *b = s->b;
+
+	for (unsigned int i = 0; i < s->job->block_count && s->job->plain_fp; i++) {
+		const struct job_block *jb = &s->job->blocks[i];
+		for (unsigned int k = 0; k < jb->used_ops; k++) {
+			const struct template *t = bodies_find(b->bodies, b->isa, jb->ops[k].fn);
+			if (t && t->plain_fp)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void build_start(struct state *s)
+{
+	struct builder *b = s->b;
+
+	s->start = new_block(b);
+	s->end = new_block(b);
+	s->at = s->k = 0;
+	position(b, s->start);
+	fp_enter(s, op_in_cache(s, 0));
 	LLVMBuildBr(b->ir, s->bodies[0].block);
 }
 
@@ -571,6 +665,8 @@ static bool build_all(struct state *s)
 
 	for (unsigned int i = 0; i < s->job->block_count; i++)
 		s->bodies[i].block = new_block(b);
+	s->plain_fp = needs_plain_fp(s);
+	build_start(s);
 	for (unsigned int i = 0; i < s->job->block_count && ok; i++)
 		ok = build_block(s, i);
 	if (!ok)
@@ -580,6 +676,7 @@ static bool build_all(struct state *s)
 			fill_gate(s, i);
 	for (unsigned int i = 0; i < s->exchanges->len; i++)
 		fill_exchange(b, &g_array_index(s->exchanges, struct exchange, i));
+	fill_end(s);
 	s->out->exit_count = s->ways_out->len;
 	s->out->exits = g_new0(struct region_exit, s->ways_out->len);
 	for (unsigned int i = 0; i < s->ways_out->len; i++)

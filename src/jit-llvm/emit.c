@@ -142,10 +142,42 @@ LLVMValueRef register_address(struct builder *b, unsigned int s)
 	return vcpu_field(b, b->isa->regs_offset + b->isa->slots[s].offset);
 }
 
+static void store_slot(struct builder *b, unsigned int s, LLVMValueRef value)
+{
+	mark_host(b, LLVMBuildStore(b->ir, value, register_address(b, s)));
+}
+
+static bool is_deferred(struct builder *b, unsigned int s)
+{
+	return b->isa->slots[s].deferred || b->isa->slots[s].temporary;
+}
+
+void drop_temporaries(struct builder *b)
+{
+	for (unsigned int s = 0; s < b->isa->slot_count && b->known.pending; s++)
+		if (b->isa->slots[s].temporary)
+			b->known.pending &= ~(UINT64_C(1) << s);
+}
+
+void flush_pending(struct builder *b, bool temporaries)
+{
+	if (!temporaries)
+		drop_temporaries(b);
+	for (unsigned int s = 0; b->known.pending; s++) {
+		if (b->known.pending >> s & 1)
+			store_slot(b, s, b->known.slot[s]);
+		b->known.pending &= ~(UINT64_C(1) << s);
+	}
+}
+
 void slot_set(struct builder *b, unsigned int s, LLVMValueRef value)
 {
-	if (b->write_through && s < b->isa->slot_count)
-		mark_host(b, LLVMBuildStore(b->ir, value, register_address(b, s)));
+	if (b->write_through && s < b->isa->slot_count) {
+		if (is_deferred(b, s))
+			b->known.pending |= UINT64_C(1) << s;
+		else
+			store_slot(b, s, value);
+	}
 	b->used[s] = b->dirty[s] = true;
 	LLVMBuildStore(b->ir, value, slot_variable(b, s));
 	b->known.slot[s] = value;
@@ -629,6 +661,10 @@ static bool emit_call(struct builder *b, struct copy *c, const struct tinst *ti,
 	const char *name = LLVMGetValueName2(o->value, &length);
 	if (is_ignored(name))
 		return true;
+	if (strcmp(name, ASSUMES_PLAIN_FP) == 0) {
+		*out = plain(const_int(b->i1, b->job->plain_fp));
+		return true;
+	}
 	if (is_intrinsic(name)) {
 		LLVMValueRef fn = LLVMGetNamedFunction(b->module, name);
 		if (!fn)
@@ -730,18 +766,39 @@ static bool emit_inst(struct builder *b, struct copy *c, const struct tinst *ti,
 
 /* --- control flow within a template --- */
 
+/* What the first edge left pending is stored before it, as others do not have it. */
+static void flush_first_edge(struct builder *b, struct label *label)
+{
+	LLVMBasicBlockRef at = here(b);
+	struct known known = b->known;
+
+	if (!label->known.pending)
+		return;
+	LLVMPositionBuilderBefore(b->ir, LLVMGetBasicBlockTerminator(label->first));
+	b->known = label->known;
+	flush_pending(b, true);
+	label->known.pending = 0;
+	b->known = known;
+	position(b, at);
+}
+
 void label_reach(struct builder *b, struct label *label, bool loop_head)
 {
 	if (!label->block)
 		label->block = new_block(b);
-	if (loop_head)
+	if (loop_head) {
+		flush_pending(b, true);
 		label->known = (struct known){{NULL}};
-	else if (!label->edges)
+	} else if (!label->edges) {
 		label->known = b->known;
-	else
+		label->first = here(b);
+	} else {
+		flush_pending(b, true);
+		flush_first_edge(b, label);
 		for (unsigned int i = 0; i <= b->isa->slot_count; i++)
 			if (label->known.slot[i] != b->known.slot[i])
 				label->known.slot[i] = NULL;
+	}
 	label->edges++;
 }
 

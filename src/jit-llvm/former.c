@@ -132,8 +132,8 @@ static void propose_ways_of_branch(struct former *f, unsigned int i, unsigned in
 	if (target)
 		taken = MIN(1, (float)times_entered(target) / MAX(here, 1));
 	if (taken > 0)
-		fall = MAX(1 - taken, op->imm <= jb->pc + jb->where[k].offset ? FALL_LOOP
-									       : FALL_FORWARD);
+		fall = MAX(1 - taken,
+			   op->imm <= jb->pc + jb->where[k].offset ? FALL_LOOP : FALL_FORWARD);
 	if (job_has_hint(f->job, op, EXIT_BRANCH))
 		taken = 1;
 	if (k + 1 == jb->op_count) {
@@ -355,6 +355,7 @@ static struct job *job_empty(struct vcpu *v, const struct jit_isa *isa, struct b
 	job->isa = isa;
 	job->entry = entry;
 	job->check = tier_options.accel == ACCEL_CHECK;
+	job->plain_fp = isa->fp_is_plain && isa->fp_is_plain(v);
 	job->targets = g_array_new(FALSE, FALSE, sizeof(struct job_target));
 	job->hints = g_array_new(FALSE, FALSE, sizeof(struct job_hint));
 	return job;

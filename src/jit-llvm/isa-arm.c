@@ -5,12 +5,13 @@
 
 #define R4(n)	{offsetof(struct arm_regs, r) + 4 * (n), 4, (n) >= SLOT_TMP0}
 #define WORD(m) {offsetof(struct arm_regs, m), 4, false}
+#define LAZY(m) {offsetof(struct arm_regs, m), 4, false, true}
 #define Q(n)	{offsetof(struct arm_regs, d) + 16 * (n), 16, false}
 
 static const struct jit_slot slots[] = {
 	R4(0),	  R4(1),  R4(2),  R4(3),   R4(4),   R4(5),   R4(6),   R4(7),	 R4(8),
 	R4(9),	  R4(10), R4(11), R4(12),  R4(13),  R4(14),  R4(15),  R4(16),	 R4(17),
-	R4(18),	  R4(19), R4(20), WORD(n), WORD(z), WORD(c), WORD(v), WORD(shc), WORD(q),
+	R4(18),	  R4(19), R4(20), LAZY(n), LAZY(z), LAZY(c), LAZY(v), WORD(shc), WORD(q),
 	WORD(ge), Q(0),	  Q(1),	  Q(2),	   Q(3),    Q(4),    Q(5),    Q(6),	 Q(7),
 	Q(8),	  Q(9),	  Q(10),  Q(11),   Q(12),   Q(13),   Q(14),   Q(15),
 };

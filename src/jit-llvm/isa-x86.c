@@ -2,20 +2,50 @@
 #include "jit-llvm/jit.h"
 
 #include "interp/x86/cpu.h"
+#include "interp/x86/simd_fp.h"
 
-#define R8(n)	{offsetof(struct x86_regs, r) + 8 * (n), 8, (n) >= SLOT_TMP0}
-#define XMM(n)	{offsetof(struct x86_regs, xmm) + 16 * (n), 16, (n) >= 16}
-#define WORD(m) {offsetof(struct x86_regs, m), sizeof(((struct x86_regs *)0)->m), false}
+#define R8(n)	    {offsetof(struct x86_regs, r) + 8 * (n), 8, (n) >= SLOT_TMP0}
+#define XMM_SLOT(n) {offsetof(struct x86_regs, xmm) + 16 * (n), 16, (n) >= 16}
+#define WORD(m)	    {offsetof(struct x86_regs, m), sizeof(((struct x86_regs *)0)->m), false}
+#define LAZY(m)	    {offsetof(struct x86_regs, m), sizeof(((struct x86_regs *)0)->m), false, true}
 
 /* SLOT_ZERO (16) is never written: it is a register like the others and loads as 0. */
 static const struct jit_slot slots[] = {
-	R8(0),	     R8(1),	     R8(2),    R8(3),	R8(4),	 R8(5),	       R8(6),
-	R8(7),	     R8(8),	     R8(9),    R8(10),	R8(11),	 R8(12),       R8(13),
-	R8(14),	     R8(15),	     R8(16),   R8(17),	R8(18),	 WORD(cc_dst), WORD(cc_src),
-	WORD(cc_op), WORD(cc_carry), WORD(df), XMM(0),	XMM(1),	 XMM(2),       XMM(3),
-	XMM(4),	     XMM(5),	     XMM(6),   XMM(7),	XMM(8),	 XMM(9),       XMM(10),
-	XMM(11),     XMM(12),	     XMM(13),  XMM(14), XMM(15), XMM(16),      XMM(17),
+	R8(0),	      R8(1),	    R8(2),	  R8(3),	R8(4),		R8(5),
+	R8(6),	      R8(7),	    R8(8),	  R8(9),	R8(10),		R8(11),
+	R8(12),	      R8(13),	    R8(14),	  R8(15),	R8(16),		R8(17),
+	R8(18),	      LAZY(cc_dst), LAZY(cc_src), LAZY(cc_op),	LAZY(cc_carry), WORD(df),
+	XMM_SLOT(0),  XMM_SLOT(1),  XMM_SLOT(2),  XMM_SLOT(3),	XMM_SLOT(4),	XMM_SLOT(5),
+	XMM_SLOT(6),  XMM_SLOT(7),  XMM_SLOT(8),  XMM_SLOT(9),	XMM_SLOT(10),	XMM_SLOT(11),
+	XMM_SLOT(12), XMM_SLOT(13), XMM_SLOT(14), XMM_SLOT(15), XMM_SLOT(16),	XMM_SLOT(17),
 };
+
+/*
+ * While a region runs, the host's MXCSR is as the guest's: to nearest, all masked, and the sticky
+ * flags of the host are the guest's once it leaves. The host may have no flags that the guest does
+ * not have yet.
+ */
+static bool fp_is_plain(struct vcpu *v)
+{
+	return HOST_HAS_SSE && (x86_cpu(&v->cpu)->r.mxcsr & ~(u32)MXCSR_FLAGS) == MXCSR_MASKS;
+}
+
+static bool fp_enter(struct vcpu *v)
+{
+	u32 host = host_mxcsr();
+
+	if (UNLIKELY(host & ~x86_cpu(&v->cpu)->r.mxcsr & MXCSR_FLAGS))
+		fp_host_clear();
+	return fp_is_plain(v);
+}
+
+static void fp_leave(struct vcpu *v)
+{
+	u32 *guest = &x86_cpu(&v->cpu)->r.mxcsr, more = host_mxcsr() & ~*guest & MXCSR_FLAGS;
+
+	if (UNLIKELY(more))
+		*guest |= more;
+}
 
 const struct jit_isa jit_isa_x86 = {
 	.name = "x86",
@@ -24,4 +54,7 @@ const struct jit_isa jit_isa_x86 = {
 	.slots = slots,
 	.slot_count = G_N_ELEMENTS(slots),
 	.zero_offset = REG_ZERO,
+	.fp_is_plain = fp_is_plain,
+	.fp_enter = fp_enter,
+	.fp_leave = fp_leave,
 };

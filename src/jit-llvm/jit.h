@@ -23,6 +23,7 @@ struct jit_slot {
 	uint16_t offset; /* into the register file */
 	uint8_t size;	 /* 4, 8 or 16 bytes */
 	bool temporary;	 /* means nothing between two instructions */
+	bool deferred;	 /* written often, read seldom: goes to memory as late as possible */
 };
 
 #define JIT_MAX_SLOTS 96
@@ -34,6 +35,13 @@ struct jit_isa {
 	unsigned int slot_count;
 	unsigned int zero_offset; /* of the register that is always 0 */
 	bool jumps_change_mode;	  /* indirect branches may set v->mode */
+	/* Bodies may ask jit_assumes_plain_fp(): whether this holds throughout the region. */
+	bool (*fp_is_plain)(struct vcpu *v);
+	/* Calls of the region for that. At its entry and behind what may have changed it: whether
+	 * it still holds; where registers go to memory: takes over what the host's FPU has noted.
+	 */
+	bool (*fp_enter)(struct vcpu *v);
+	void (*fp_leave)(struct vcpu *v);
 };
 
 const struct jit_isa *jit_isa_find(const char *name);
@@ -48,6 +56,9 @@ extern const struct jit_blob jit_blobs[];
 extern const unsigned int jit_blob_count;
 
 /* --- templates (bodies.c) --- */
+
+/* The function that bodies ask by. */
+#define ASSUMES_PLAIN_FP "jit_assumes_plain_fp"
 
 enum operand_kind {
 	OPERAND_INST,	/* result of instruction `index` of the template */
@@ -93,6 +104,7 @@ struct template
 	unsigned int block_count;
 	bool usable;
 	unsigned int ways; /* bit n: may return n (enum body_exit) */
+	bool plain_fp;	   /* asks jit_assumes_plain_fp() */
 };
 
 /* Bodies in one LLVM context; each worker has its own. */
@@ -117,7 +129,7 @@ struct job_block {
 	bool single_page;
 	const struct op *ops; /* copies */
 	const struct op_where *where;
-	uint32_t heat; /* times it was entered, as far as was counted */
+	uint32_t heat;		    /* times it was entered, as far as was counted */
 	float entry_weight, weight; /* of its first op, of the op behind those that are used */
 };
 
@@ -141,6 +153,7 @@ struct job {
 	const struct jit_isa *isa;
 	unsigned int generation;
 	bool check;
+	bool plain_fp; /* jit_isa.fp_is_plain() held when it was formed */
 	struct block *entry;
 	struct job_block blocks[JOB_MAX_BLOCKS];
 	unsigned int block_count, insns;
@@ -177,13 +190,15 @@ struct value {
 	LLVMValueRef v;
 };
 
-/* What is known of the slots at a point of the function; the last one is the budget. */
+/* What is known of the slots at a point of the function; the last one is the budget. `pending`: bit
+ * n: slot n (of the first 64) has a known value that is yet to be stored (write_through). */
 struct known {
 	LLVMValueRef slot[JIT_MAX_SLOTS + 1];
+	uint64_t pending;
 };
 
 struct label {
-	LLVMBasicBlockRef block;
+	LLVMBasicBlockRef block, first; /* where the first edge comes from */
 	struct known known;
 	unsigned int edges;
 };
@@ -228,6 +243,9 @@ bool emit_body(struct builder *b, const struct template *t);
 /* The current point leads to a label, whose known values become what all ways there agree on; the
  * caller adds the branch. */
 void label_reach(struct builder *b, struct label *label, bool loop_head);
+/* Stores what is pending, in write_through. */
+void flush_pending(struct builder *b, bool temporaries);
+void drop_temporaries(struct builder *b);
 
 LLVMValueRef slot_get(struct builder *b, unsigned int s);
 /* The variable behind it. */

@@ -136,16 +136,16 @@ OP(cvtpi2pd)
 /* --- general registers: a and b are byte offsets there --- */
 
 #if HOST_HAS_SSE
-#define HOST_FROM_GPR(insn, bits)                                         \
-	do {                                                              \
-		float4 r_ = XMMV(op->a);                                  \
-		if (UNLIKELY(!MXCSR_IS_PLAIN))                            \
-			break;                                            \
-		__asm__(insn " %1, %0" : "+x"(r_) : "r"(R(bits, op->b))); \
-		if (NOTHING_NEW(r_, FP_OTHER)) {                          \
-			XMMV(op->a) = r_;                                 \
-			NEXT;                                             \
-		}                                                         \
+#define HOST_FROM_GPR(insn, bits)                                                  \
+	do {                                                                       \
+		float4 r_ = XMMV(op->a);                                           \
+		if (UNLIKELY(!MXCSR_IS_PLAIN))                                     \
+			break;                                                     \
+		__asm__ volatile(insn " %1, %0" : "+x"(r_) : "r"(R(bits, op->b))); \
+		if (NOTHING_NEW(r_, FP_OTHER)) {                                   \
+			XMMV(op->a) = r_;                                          \
+			NEXT;                                                      \
+		}                                                                  \
 	} while (0)
 
 #define HOST_TO_GPR(insn, bits)                                                 \

@@ -22,11 +22,28 @@ typedef void fp_soft_fn(union x86_xmm *d, const union x86_xmm *s, struct fp_stat
 #define XMM(index)  REGS->xmm[index]
 #define XMMV(index) (*(float4 *)&REGS->xmm[index])
 
+/* In a region of compiled code MXCSR may be known to be plain (no FTZ, no DAZ), and flags are
+ * collected where it is left. */
+#ifdef RATITE_BITCODE
+bool jit_assumes_plain_fp(void) __attribute__((const));
+#define MXCSR_IS_KNOWN jit_assumes_plain_fp()
+#else
+#define MXCSR_IS_KNOWN false
+#endif
+
 /* Rounding to nearest, all exceptions masked; whatever the flags, FTZ and DAZ. */
-#define MXCSR_IS_PLAIN ((REGS->mxcsr & 0x7f80) == MXCSR_MASKS)
+#define MXCSR_IS_PLAIN (MXCSR_IS_KNOWN || (REGS->mxcsr & 0x7f80) == MXCSR_MASKS)
 
 #if HOST_HAS_SSE
-/* The host's MXCSR once `result` has been computed. */
+static ALWAYS_INLINE u32 host_mxcsr(void)
+{
+	u32 csr;
+
+	__asm__ volatile("stmxcsr %0" : "=m"(csr));
+	return csr;
+}
+
+/* The same once `result` has been computed. */
 #define HOST_CSR(result)                                                   \
 	({                                                                 \
 		u32 csr_;                                                  \
@@ -68,7 +85,13 @@ static ALWAYS_INLINE bool fp_settled(u32 host, u32 mxcsr, float4 r, enum fp_type
 	return !(host & (~mxcsr | ~(u32)(FP_INEXACT | FP_OVERFLOW)) & MXCSR_FLAGS) &&
 	       !has_denormal(r, type);
 }
-#define NOTHING_NEW(result, type) LIKELY(fp_settled(HOST_CSR(result), REGS->mxcsr, result, type))
+#define NOTHING_NEW(result, type) \
+	(MXCSR_IS_KNOWN || LIKELY(fp_settled(HOST_CSR(result), REGS->mxcsr, result, type)))
+#else
+static ALWAYS_INLINE u32 host_mxcsr(void)
+{
+	return 0;
+}
 #endif
 
 /* The operation in full on registers a and b of the op; `to` says where the result goes. */
@@ -98,7 +121,7 @@ void fp_slow(struct x86_cpu *c, const union x86_xmm *s, union x86_xmm *to, fp_ho
 	{                                                                                       \
 		if (LIKELY(MXCSR_IS_PLAIN)) {                                                   \
 			float4 r_ = XMMV(op->a);                                                \
-			__asm__(insn " %1, %0" : "+x"(r_) : "x"(XMMV(op->b)));                  \
+			__asm__ volatile(insn " %1, %0" : "+x"(r_) : "x"(XMMV(op->b)));         \
 			if (NOTHING_NEW(r_, FP_TYPE_OF(insn))) {                                \
 				XMMV(op->a) = r_;                                               \
 				NEXT;                                                           \
