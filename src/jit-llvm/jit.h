@@ -167,6 +167,7 @@ struct job {
 struct region_hints {
 	GArray *targets, *exits; /* struct job_target, struct job_hint */
 	unsigned int version;
+	bool plain_fp;
 };
 
 /* A region around a hot block; NULL where it is not worth it. On the vCPU's thread. */

@@ -57,6 +57,7 @@ static void keep_hints(struct code_region *r, const struct job *job)
 	h->targets = g_array_copy(job->targets);
 	h->exits = g_array_copy(job->hints);
 	h->version = job->version;
+	h->plain_fp = job->plain_fp;
 	r->hints = h;
 }
 
@@ -130,8 +131,9 @@ static void *worker(void *opaque)
 {
 	struct compiler *c = opaque;
 
-	/* vCPUs come first. */
-	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 4);
+	id_t self = (id_t)syscall(SYS_gettid);
+
+	setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + 4); /* vCPUs come first */
 	for (;;) {
 		g_mutex_lock(&m.lock);
 		while (g_queue_is_empty(&m.queue))
@@ -187,11 +189,21 @@ static void promote(struct vcpu *v, struct block *b)
 	submit(job_new(v, b, NULL, NULL));
 }
 
-/* Whether the job knows nothing that the region was not made of. */
+static unsigned int ops_run_in_full(const GArray *hints)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < hints->len; i++)
+		count += g_array_index(hints, struct job_hint, i).kind == EXIT_INTERPRET;
+	return count;
+}
+
+/* Whether the job would make the same code as the region has. */
 static bool is_no_news(const struct job *job, const struct code_region *r)
 {
 	if (job->block_count != r->block_count || job->insns != r->insns ||
-	    job->targets->len != r->hints->targets->len || job->hints->len != r->hints->exits->len)
+	    job->targets->len != r->hints->targets->len || job->plain_fp != r->hints->plain_fp ||
+	    ops_run_in_full(job->hints) != ops_run_in_full(r->hints->exits))
 		return false;
 	for (unsigned int i = 0; i < r->block_count; i++)
 		if (job_block_at(job, r->blocks[i]->pc) < 0)
