@@ -9,6 +9,7 @@
 #include "interp/block.h"
 #include "interp/debug.h"
 #include "interp/check.h"
+#include "interp/record.h"
 #include "interp/trace.h"
 
 #include <string.h>
@@ -57,6 +58,7 @@ void vcpu_destroy(struct vcpu *v)
 {
 	vcpu_tlb_destroy(v);
 	check_free(v->check);
+	record_free(v);
 	g_free(v->jump_cache);
 	g_free(v->scratch);
 }
@@ -170,7 +172,10 @@ static void run_from_pc(struct vcpu *v, unsigned int limit)
 	}
 	if (UNLIKELY(trace_every_block()))
 		trace_block_entered(v, b);
-	b->ops[0].fn(v, b->ops, v->budget - b->insns);
+	if (UNLIKELY(v->recording) && b->cached)
+		record_block(v, b);
+	else
+		b->ops[0].fn(v, b->ops, v->budget - b->insns);
 	v->op = NULL;
 	v->insn_limit = 0;
 }
@@ -180,6 +185,7 @@ static void run_until_request(struct vcpu *v)
 	int why = sigsetjmp(v->escape, 0);
 
 	v->insn_limit = 0;
+	record_settle(v);
 	if (why == 1) {
 		v->stats.exceptions++;
 		v->isa->exception(v);

@@ -78,18 +78,18 @@ static bool module_ready(void)
 /* The block has been entered often enough. */
 static NOINLINE void block_is_hot(struct vcpu *v, struct block *b)
 {
-	bool ready = module_ready();
+	bool ready = module_ready(), taken = ready && tier.module->promote(v, b);
 
 	code_cache_lock();
 	if (b->valid) {
-		b->heat = tier_options.threshold;
-		/* While the module is being loaded, it is counted anew. */
-		if (ready || tier.state == MODULE_FAILED)
+		/* While the module is being loaded, it is counted anew; while another block's
+		 * followers are being recorded, it soon comes again. */
+		b->heat = ready && !taken ? MAX(tier_options.threshold / 16, 1u)
+					  : tier_options.threshold;
+		if (taken || tier.state == MODULE_FAILED)
 			__atomic_store_n(&b->ops[0].fn, b->entry_fn, __ATOMIC_RELEASE);
 	}
 	code_cache_unlock();
-	if (ready)
-		tier.module->promote(v, b);
 }
 
 static NOINLINE HANDLER void op_promote(struct vcpu *v, const struct op *op, int64_t budget)
@@ -97,10 +97,25 @@ static NOINLINE HANDLER void op_promote(struct vcpu *v, const struct op *op, int
 	struct block *b = block_of_first_op(op);
 
 	block_is_hot(v, b);
+	if (v->recording) /* it begins here */
+		MUSTTAIL return op_budget_out(v, op, budget);
 	handler_fn *fn = __atomic_load_n(&op->fn, __ATOMIC_ACQUIRE);
 	if (fn == op_profile)
 		fn = b->entry_fn;
 	MUSTTAIL return fn(v, op, budget);
+}
+
+void tier_count_anew(struct block *b)
+{
+	if (!b->valid || b->ops[0].fn != b->entry_fn)
+		return;
+	b->heat = tier_options.threshold;
+	__atomic_store_n(&b->ops[0].fn, op_profile, __ATOMIC_RELEASE);
+}
+
+void tier_recorded(struct vcpu *v, struct job *job, const struct block_record *record)
+{
+	tier.module->recorded(v, job, record);
 }
 
 UNSANITIZED HANDLER void op_profile(struct vcpu *v, const struct op *op, int64_t budget)

@@ -62,16 +62,21 @@ struct code_region {
 	struct code_region *next;
 };
 
+struct job;	     /* a region that is to be */
+struct block_record; /* interp/record.h */
+
 /* What the module offers; tier.c finds it as `ratite_tier_module`. */
-#define TIER_MODULE_VERSION 1
+#define TIER_MODULE_VERSION 2
 struct tier_module {
 	unsigned int version;
 	/* Once, before anything else. */
 	struct error *(*start)(void);
-	/* A block is hot; on its vCPU's thread. */
-	void (*promote)(struct vcpu *v, struct block *b);
+	/* A block is hot; on its vCPU's thread. False: later, as it is recording for another. */
+	bool (*promote)(struct vcpu *v, struct block *b);
 	/* A region leaves by this exit often: it could be compiled in. On the vCPU's thread. */
 	void (*exit_is_hot)(struct vcpu *v, struct code_region *r, struct region_exit *x);
+	/* What ran behind the block of a job; NULL: it never will. On the vCPU's thread. */
+	void (*recorded)(struct vcpu *v, struct job *job, const struct block_record *record);
 	/* At a quiesce point: frees what is no longer valid, or everything. */
 	void (*reclaim)(bool everything);
 	/* Nothing is compiled any more: LLVM's own data go when the program ends. */
@@ -87,6 +92,10 @@ bool region_publish(struct code_region *r, unsigned int generation);
 void region_retire(struct code_region *r);
 /* With the cache locked, before it is freed: its blocks forget it. */
 void region_unlink(struct code_region *r);
+/* A job that record_start() was given; NULL: nothing was recorded. */
+void tier_recorded(struct vcpu *v, struct job *job, const struct block_record *record);
+/* With the cache locked: the entries of a block are counted anew. */
+void tier_count_anew(struct block *b);
 /* With the cache locked: `b`, of which regions are made, is dropped. */
 void tier_block_dropped(struct block *b);
 /* Blocks were given up in bulk (quiesced). */

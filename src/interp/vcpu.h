@@ -148,6 +148,9 @@ struct vcpu {
 	struct block *scratch; /* a block that is not to be kept, of BLOCK_SCRATCH_SIZE bytes */
 	uint8_t code_bytes[2][16]; /* code that is not in RAM, fetched before it is decoded */
 	const struct op *one_next; /* where the op that tier_run_one() runs went on */
+	struct block_record *record; /* interp/record.h; NULL: not yet used */
+	bool recording;
+	int64_t record_shift;	 /* how far budget and budget_start are off while a block runs */
 	unsigned int insn_limit; /* the next block has at most so many instructions; 0: no limit */
 	struct tlb tlbs[TLB_MODES];
 	/* A debugger (interp/debug.h) */

@@ -1,44 +1,111 @@
 /*
  * Forms regions: from a hot block along the ways that run most often, loops closed.
  *
- * A region grows by segments: a block from its start, or from behind one of its branches, to the
- * next branch. Each candidate has a weight, an estimate of how often it runs for each run of the
- * entry; the heaviest comes in first, so what is compiled hangs together and is hot. Estimates come
- * from how often blocks were entered (counted up to the threshold) and from the exits by which an
- * earlier version of the region was left often. Indirect branches lead to where calls within the
- * region return to, and to where that version left by them.
+ * What ran behind the hot block has been recorded (interp/record.h): how often blocks were entered
+ * and by which ways. A region grows by segments: a block from its start, or from behind one of its
+ * branches, to the next branch. The segment that ran most comes in first, so what is compiled hangs
+ * together and is hot. Ways by which an earlier version of the region was left often come in as if
+ * they ran as often as the entry.
  */
 #include "jit-llvm/jit.h"
 
+#include "interp/record.h"
+
 #include <string.h>
 
-/* What weighs less stays out. */
-#define WEIGHT_MIN (1.0F / 32)
-/* At least so much of the weight is behind a branch whose target was entered as often as it: a loop
- * goes back most times, of others little is known. */
-#define FALL_LOOP    (1.0F / 16)
-#define FALL_FORWARD (1.0F / 4)
-#define RETURN_POINT 0.5F
+/* What ran less often than the entry by this stays out. */
+#define COLD_FACTOR 64
+
+/* A way that was taken from one block to another. */
+struct way {
+	struct block *to;
+	unsigned int count;
+};
+
+/* A block in the record. */
+struct seen {
+	unsigned int count;
+	GArray *ways; /* struct way */
+};
 
 /* What may come in next. */
 struct candidate {
-	float weight;
-	struct block *block; /* from its start, or ... */
-	int grown;	     /* ... index of the region's block that may go on; -1 */
+	unsigned int weight;
+	struct block *block;   /* from its start, or ... */
+	int grown;	       /* ... index of the region's block that may go on; -1 */
+	unsigned int grown_to; /* ... from this op */
 };
 
 struct former {
-	struct vcpu *v;
 	struct job *job;
-	GArray *candidates; /* struct candidate */
-	float returns;	    /* weight of the heaviest indirect branch in the region */
+	GArray *candidates;   /* struct candidate */
+	GHashTable *seen;     /* struct block -> struct seen */
+	GHashTable *by_pc;    /* pc -> struct block in the record */
+	unsigned int minimum; /* weight */
+	unsigned int returns; /* weight of the heaviest indirect branch in the region */
 };
 
-static uint32_t times_entered(const struct block *b)
+/* --- the record --- */
+
+static void seen_free(void *p)
 {
-	if (b->entry_fn != b->ops[0].fn && b->ops[0].fn == op_profile)
-		return tier_options.threshold - b->heat;
-	return tier_options.threshold;
+	struct seen *s = p;
+
+	g_array_free(s->ways, TRUE);
+	g_free(s);
+}
+
+static struct seen *seen_get(struct former *f, struct block *b)
+{
+	struct seen *s = g_hash_table_lookup(f->seen, b);
+
+	if (s)
+		return s;
+	s = g_new0(struct seen, 1);
+	s->ways = g_array_new(FALSE, FALSE, sizeof(struct way));
+	g_hash_table_insert(f->seen, b, s);
+	if (b->valid && b->base == f->job->entry->base && b->mode == f->job->entry->mode)
+		g_hash_table_insert(f->by_pc, &b->pc, b);
+	return s;
+}
+
+static void count_way(struct seen *from, struct block *to)
+{
+	for (unsigned int i = 0; i < from->ways->len; i++) {
+		struct way *w = &g_array_index(from->ways, struct way, i);
+		if (w->to == to) {
+			w->count++;
+			return;
+		}
+	}
+	struct way way = {to, 1};
+	g_array_append_val(from->ways, way);
+}
+
+static void read_record(struct former *f, const struct block_record *record)
+{
+	struct seen *last = NULL;
+
+	for (unsigned int i = 0; i < record->count; i++) {
+		struct seen *s = seen_get(f, record->blocks[i]);
+		s->count++;
+		if (last)
+			count_way(last, record->blocks[i]);
+		last = s;
+	}
+}
+
+static unsigned int times_entered(struct former *f, struct block *b)
+{
+	const struct seen *s = g_hash_table_lookup(f->seen, b);
+
+	return s ? s->count : 0;
+}
+
+/* The block at a pc, as far as is known. */
+static struct block *block_known(struct former *f, uint64_t pc)
+{
+	return g_hash_table_lookup(f->by_pc, &pc);
 }
 
 int job_block_at(const struct job *job, uint64_t pc)
@@ -84,11 +151,11 @@ static void add_target(struct job *job, const struct op *op, uint64_t pc)
 
 /* --- candidates --- */
 
-static void propose(struct former *f, struct block *b, int grown, float weight)
+static void propose(struct former *f, struct block *b, unsigned int weight)
 {
-	struct candidate c = {weight, b, grown};
+	struct candidate c = {weight, b, -1, 0};
 
-	if (weight >= WEIGHT_MIN && (b || grown >= 0))
+	if (b && weight >= f->minimum)
 		g_array_append_val(f->candidates, c);
 }
 
@@ -107,10 +174,46 @@ static bool take_heaviest(struct former *f, struct candidate *out)
 	return true;
 }
 
-/* The block that a pc means now, if it was entered before. */
-static struct block *block_known(struct former *f, uint64_t pc)
+/* How often a branch of a block was taken; an earlier one to the same place has it all. */
+static unsigned int times_taken(struct former *f, const struct job_block *jb, unsigned int k)
 {
-	return jump_cache_probe(f->v, pc);
+	const struct seen *s = g_hash_table_lookup(f->seen, jb->block);
+	const struct op *ops = jb->block->ops;
+	unsigned int count = 0;
+
+	if (!jb->where[k].branch || !s)
+		return 0;
+	for (unsigned int i = 0; i < k; i++)
+		if (jb->where[i].branch && ops[i].imm == ops[k].imm)
+			return 0;
+	for (unsigned int i = 0; i < s->ways->len; i++) {
+		const struct way *w = &g_array_index(s->ways, struct way, i);
+		if (w->to->pc == ops[k].imm)
+			count += w->count;
+	}
+	return count;
+}
+
+/* How often op k of a block was reached. */
+static unsigned int weight_at(struct former *f, const struct job_block *jb, unsigned int k)
+{
+	unsigned int taken = 0;
+
+	if (k < jb->op_count && job_has_hint(f->job, &jb->block->ops[k], EXIT_REST))
+		return f->job->blocks[0].weight;
+	for (unsigned int i = 0; i < k; i++)
+		taken += times_taken(f, jb, i);
+	return jb->weight > taken ? jb->weight - taken : 0;
+}
+
+/* The block goes on behind what is used of it. */
+static void propose_rest(struct former *f, unsigned int i)
+{
+	const struct job_block *jb = &f->job->blocks[i];
+	struct candidate c = {weight_at(f, jb, jb->used_ops), NULL, (int)i, jb->used_ops};
+
+	if (jb->used_ops < jb->op_count && jb->joins < 0 && c.weight >= f->minimum)
+		g_array_append_val(f->candidates, c);
 }
 
 /* Where a direct branch leads, if that was entered before. */
@@ -122,29 +225,14 @@ static struct block *branch_target(struct former *f, const struct op *op)
 	return b && b->pc == op->imm ? b : NULL;
 }
 
-static void propose_ways_of_branch(struct former *f, unsigned int i, unsigned int k)
+static void propose_target(struct former *f, const struct job_block *jb, unsigned int k)
 {
-	const struct job_block *jb = &f->job->blocks[i];
 	const struct op *op = &jb->block->ops[k];
-	struct block *target = branch_target(f, op);
-	float here = (float)jb->heat * jb->weight / jb->entry_weight, taken = 0, fall = 1;
+	unsigned int weight = times_taken(f, jb, k);
 
-	if (target)
-		taken = MIN(1, (float)times_entered(target) / MAX(here, 1));
-	if (taken > 0)
-		fall = MAX(1 - taken,
-			   op->imm <= jb->pc + jb->where[k].offset ? FALL_LOOP : FALL_FORWARD);
 	if (job_has_hint(f->job, op, EXIT_BRANCH))
-		taken = 1;
-	if (k + 1 == jb->op_count) {
-		propose(f, target, -1, jb->weight);
-		return;
-	}
-	if (job_has_hint(f->job, op + 1, EXIT_REST))
-		fall = 1;
-	propose(f, target, -1, jb->weight * taken);
-	f->job->blocks[i].weight *= fall;
-	propose(f, NULL, (int)i, f->job->blocks[i].weight);
+		weight = MAX(weight, f->job->blocks[0].weight);
+	propose(f, branch_target(f, op), weight);
 }
 
 static bool ends_indirectly(const struct job_block *jb)
@@ -164,30 +252,54 @@ static bool ends_in_call(const struct job_block *jb)
 /* The way behind a call is open once something in the region returns. */
 static void propose_return_point(struct former *f, const struct job_block *caller)
 {
-	propose(f, block_known(f, caller->pc + caller->block->size), -1,
-		MIN(caller->weight, f->returns) * RETURN_POINT);
+	struct block *point = block_known(f, caller->pc + caller->block->size);
+
+	if (point)
+		propose(f, point, MIN(times_entered(f, point), f->returns));
 }
 
-/* What may follow the end of a block: of an indirect branch, or behind a call. */
-static void propose_ways_of_end(struct former *f, unsigned int i)
+/* Where an indirect branch went: as recorded, and by the exits of an earlier version. */
+static void propose_indirect(struct former *f, const struct job_block *jb)
 {
-	const struct job_block *jb = &f->job->blocks[i];
 	const struct op *last = &jb->block->ops[jb->op_count - 1];
+	const struct seen *s = g_hash_table_lookup(f->seen, jb->block);
 
+	for (unsigned int i = 0; s && i < s->ways->len; i++) {
+		const struct way *w = &g_array_index(s->ways, struct way, i);
+		bool direct = false;
+		for (unsigned int k = 0; k < jb->op_count; k++)
+			direct |= jb->where[k].branch && jb->block->ops[k].imm == w->to->pc;
+		if (!direct && w->count >= f->minimum) {
+			add_target(f->job, last, w->to->pc);
+			propose(f, w->to, w->count);
+		}
+	}
 	for (unsigned int k = 0; k < f->job->targets->len; k++) {
 		const struct job_target *t = &g_array_index(f->job->targets, struct job_target, k);
 		if (t->op == last)
-			propose(f, block_known(f, t->pc), -1, jb->weight);
+			propose(f, block_known(f, t->pc), f->job->blocks[0].weight);
 	}
+}
+
+/* What may follow the end of a block. */
+static void propose_ways_of_end(struct former *f, unsigned int i)
+{
+	const struct job_block *jb = &f->job->blocks[i];
+
 	if (ends_in_call(jb)) {
 		if (f->returns > 0)
 			propose_return_point(f, jb);
-	} else if (ends_indirectly(jb) && jb->weight > f->returns) {
-		f->returns = jb->weight;
-		for (unsigned int k = 0; k < f->job->block_count; k++)
-			if (ends_in_call(&f->job->blocks[k]))
-				propose_return_point(f, &f->job->blocks[k]);
+		return;
 	}
+	if (!ends_indirectly(jb))
+		return;
+	propose_indirect(f, jb);
+	if (jb->weight <= f->returns)
+		return;
+	f->returns = jb->weight;
+	for (unsigned int k = 0; k < f->job->block_count; k++)
+		if (ends_in_call(&f->job->blocks[k]))
+			propose_return_point(f, &f->job->blocks[k]);
 }
 
 /* --- the region's blocks --- */
@@ -238,15 +350,18 @@ static int op_at_block(const struct job_block *jb, const struct job_block *other
 }
 
 /* Blocks overlap, as a branch may lead into the middle of one: what they share is compiled once. */
-static void join(struct job *job, unsigned int from, unsigned int to)
+static void join(struct former *f, unsigned int from, unsigned int to)
 {
+	struct job *job = f->job;
 	struct job_block *jb = &job->blocks[from];
 	int k = op_at_block(jb, &job->blocks[to]);
 
 	if (k < 0)
 		return;
+	job->blocks[to].weight += weight_at(f, jb, (unsigned int)k);
 	set_used_ops(job, jb, (unsigned int)k);
 	jb->joins = (int)to;
+	propose_rest(f, to);
 }
 
 /* Takes the next segment of a block in. */
@@ -262,16 +377,17 @@ static void grow(struct former *f, unsigned int i)
 		k++;
 	set_used_ops(job, jb, k + 1);
 	for (unsigned int n = 0; n < job->block_count; n++)
-		join(job, i, n);
+		join(f, i, n);
 	if (jb->joins >= 0)
 		return;
 	if (jb->where[k].branch)
-		propose_ways_of_branch(f, i, k);
+		propose_target(f, jb, k);
+	propose_rest(f, i);
 	if (k + 1 == jb->op_count)
 		propose_ways_of_end(f, i);
 }
 
-static void add_block(struct former *f, struct block *b, float weight)
+static void add_block(struct former *f, struct block *b, unsigned int weight)
 {
 	struct job *job = f->job;
 	unsigned int added = job->block_count++;
@@ -289,12 +405,10 @@ static void add_block(struct former *f, struct block *b, float weight)
 		.single_page = b->page[1] == NO_PAGE,
 		.ops = ops,
 		.where = g_memdup2(b->op_where, b->op_count * sizeof(struct op_where)),
-		.heat = times_entered(b),
-		.weight = weight,
-		.entry_weight = weight,
+		.weight = MAX(weight, times_entered(f, b)),
 	};
 	for (unsigned int i = 0; i < added; i++)
-		join(job, i, added);
+		join(f, i, added);
 	grow(f, added);
 }
 
@@ -303,8 +417,10 @@ static void add_heaviest(struct former *f)
 	struct candidate c;
 
 	while (f->job->insns < JOB_MAX_INSNS && take_heaviest(f, &c)) {
-		if (c.grown >= 0)
+		if (c.grown >= 0 && f->job->blocks[c.grown].used_ops == c.grown_to)
 			grow(f, (unsigned int)c.grown);
+		else if (c.grown >= 0)
+			continue; /* it has grown already */
 		else if (may_add(f, c.block))
 			add_block(f, c.block, c.weight);
 	}
@@ -348,14 +464,15 @@ static void learn(struct job *job, const struct code_region *old, const struct r
 	}
 }
 
-static struct job *job_empty(struct vcpu *v, const struct jit_isa *isa, struct block *entry)
+static struct job *job_empty(struct vcpu *v, struct block *entry)
 {
+	const struct jit_isa *isa = jit_isa_find(v->cpu.class->isa);
 	struct job *job = g_new0(struct job, 1);
 
 	job->isa = isa;
 	job->entry = entry;
 	job->check = tier_options.accel == ACCEL_CHECK;
-	job->plain_fp = isa->fp_is_plain && isa->fp_is_plain(v);
+	job->plain_fp = isa && isa->fp_is_plain && isa->fp_is_plain(v);
 	job->targets = g_array_new(FALSE, FALSE, sizeof(struct job_target));
 	job->hints = g_array_new(FALSE, FALSE, sizeof(struct job_hint));
 	return job;
@@ -364,30 +481,41 @@ static struct job *job_empty(struct vcpu *v, const struct jit_isa *isa, struct b
 struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old,
 		    const struct region_exit *hot)
 {
-	const struct jit_isa *isa = jit_isa_find(v->cpu.class->isa);
-	struct former f = {.v = v};
+	struct job *job = job_empty(v, entry);
 
-	if (!isa || entry->mode != v->mode || entry->base != v->code_base)
-		return NULL;
-	f.job = job_empty(v, isa, entry);
-	f.candidates = g_array_new(FALSE, FALSE, sizeof(struct candidate));
-	f.job->old = old;
-	f.job->version = old && old->hints ? old->hints->version + 1 : 0;
+	job->old = old;
+	job->version = old && old->hints ? old->hints->version + 1 : 0;
+	job->generation = code_cache_generation();
+	if (old && old->hints)
+		learn(job, old, hot);
+	return job;
+}
+
+bool job_form(struct job *job, const struct block_record *record)
+{
+	struct former f = {.job = job};
+
+	if (!job->isa)
+		return false;
 	code_cache_lock();
-	f.job->generation = code_cache_generation();
-	if (may_add(&f, entry)) {
-		if (old && old->hints)
-			learn(f.job, old, hot);
-		add_block(&f, entry, 1);
-		add_heaviest(&f);
-		pair_returns(f.job);
+	if (job->generation == code_cache_generation() && job->generation == record->generation &&
+	    may_add(&f, job->entry)) {
+		f.candidates = g_array_new(FALSE, FALSE, sizeof(struct candidate));
+		f.seen = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, seen_free);
+		f.by_pc = g_hash_table_new(g_int64_hash, g_int64_equal);
+		read_record(&f, record);
+		f.minimum = MAX(times_entered(&f, job->entry) / COLD_FACTOR, 1u);
+		if (times_entered(&f, job->entry)) {
+			add_block(&f, job->entry, 0);
+			add_heaviest(&f);
+			pair_returns(job);
+		}
+		g_hash_table_destroy(f.by_pc);
+		g_hash_table_destroy(f.seen);
+		g_array_free(f.candidates, TRUE);
 	}
 	code_cache_unlock();
-	g_array_free(f.candidates, TRUE);
-	if (f.job->block_count)
-		return f.job;
-	job_free(f.job);
-	return NULL;
+	return job->block_count > 0;
 }
 
 void job_free(struct job *job)

@@ -13,6 +13,7 @@
 #ifndef JIT_LLVM_JIT_H
 #define JIT_LLVM_JIT_H
 
+#include "interp/record.h"
 #include "interp/tier.h"
 
 #include <llvm-c/Core.h>
@@ -159,8 +160,9 @@ struct job {
 	unsigned int block_count, insns;
 	GArray *targets;	 /* struct job_target */
 	struct code_region *old; /* what this one is better than; may be freed meanwhile */
-	unsigned int version;	 /* how often the region has been formed before */
-	GArray *hints;		 /* struct job_hint */
+	int64_t queued_ns;
+	unsigned int version; /* how often the region has been formed before */
+	GArray *hints;	      /* struct job_hint */
 };
 
 /* What versions of a region have shown, for the next one. */
@@ -170,9 +172,12 @@ struct region_hints {
 	bool plain_fp;
 };
 
-/* A region around a hot block; NULL where it is not worth it. On the vCPU's thread. */
+/* What is to become a region around a hot block, or a better one than `old`, which is left by `hot`
+ * often. On the vCPU's thread. */
 struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old,
 		    const struct region_exit *hot);
+/* Takes in what ran behind the block; false: that is not worth it. */
+bool job_form(struct job *job, const struct block_record *record);
 void job_free(struct job *job);
 /* Whether an earlier version left often by this exit of an op. */
 bool job_has_hint(const struct job *job, const struct op *op, enum region_exit_kind kind);

@@ -17,6 +17,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* A job that waits longer is given up: its block is counted anew, as what is hot now comes first.
+ */
+#define STALE_NS (INT64_C(500) * 1000 * 1000)
+
 /* A region is formed anew this often at most; each version waits four times as long for more to be
  * known. */
 #define MAX_VERSIONS 6
@@ -61,12 +65,22 @@ static void keep_hints(struct code_region *r, const struct job *job)
 	r->hints = h;
 }
 
-/* The region that the job replaces is left by whoever is in it, and freed at the next quiesce. */
-static void retire_old(const struct job *job)
+/* The region that a job is to replace, if it is still there. `lock` is held. */
+static struct code_region *region_of(const struct job *job)
 {
 	for (struct code_region *r = m.regions; r; r = r->next)
 		if (r == job->old)
-			r->valid = false;
+			return r;
+	return NULL;
+}
+
+/* The region that the job replaces is left by whoever is in it, and freed at the next quiesce. */
+static void retire_old(const struct job *job)
+{
+	struct code_region *old = region_of(job);
+
+	if (old)
+		old->valid = false;
 }
 
 /* Makes the region current, unless its code has changed meanwhile. `lock` is held. */
@@ -107,6 +121,10 @@ static void do_job(struct compiler *c, struct job *job)
 
 	code_cache_lock();
 	bool current = job->generation == code_cache_generation();
+	if (current && !tier_options.sync && host_monotonic_ns() - job->queued_ns > STALE_NS) {
+		tier_count_anew(job->entry);
+		current = false;
+	}
 	for (unsigned int i = 0; current && i < job->block_count; i++)
 		current &= job->blocks[i].block->valid;
 	code_cache_unlock();
@@ -120,6 +138,9 @@ static void do_job(struct compiler *c, struct job *job)
 	} else if (current) {
 		m.failed++;
 	} else {
+		struct code_region *old = region_of(job);
+		if (old)
+			old->replaced = false;
 		m.outdated++;
 	}
 	g_mutex_unlock(&m.lock);
@@ -164,8 +185,6 @@ static struct error *start(void)
 
 static void submit(struct job *job)
 {
-	if (!job)
-		return;
 	if (tier_options.sync) {
 		static GMutex one;
 		g_mutex_lock(&one);
@@ -173,6 +192,7 @@ static void submit(struct job *job)
 		g_mutex_unlock(&one);
 		return;
 	}
+	job->queued_ns = host_monotonic_ns();
 	g_mutex_lock(&m.lock);
 	if (g_queue_get_length(&m.queue) < QUEUE_MAX) {
 		g_queue_push_head(&m.queue, job); /* what is hot now comes first */
@@ -184,9 +204,14 @@ static void submit(struct job *job)
 		job_free(job);
 }
 
-static void promote(struct vcpu *v, struct block *b)
+static bool promote(struct vcpu *v, struct block *b)
 {
-	submit(job_new(v, b, NULL, NULL));
+	struct job *job = job_new(v, b, NULL, NULL);
+
+	if (record_start(v, job))
+		return true;
+	job_free(job);
+	return false;
 }
 
 static unsigned int ops_run_in_full(const GArray *hints)
@@ -211,26 +236,46 @@ static bool is_no_news(const struct job *job, const struct code_region *r)
 	return true;
 }
 
+static void recorded(struct vcpu *v, struct job *job, const struct block_record *record)
+{
+	bool ok = record && job_form(job, record);
+
+	if (!ok && record) {
+		code_cache_lock();
+		if (job->generation == code_cache_generation())
+			tier_count_anew(job->entry);
+		code_cache_unlock();
+	}
+	g_mutex_lock(&m.lock);
+	const struct code_region *old = region_of(job);
+	ok = ok && !(old && is_no_news(job, old));
+	g_mutex_unlock(&m.lock);
+	if (ok)
+		submit(job);
+	else
+		job_free(job);
+}
+
 static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exit *x)
 {
+	/* A full region that takes something in loses something else. */
+	unsigned int versions = r->insns < JOB_MAX_INSNS ? MAX_VERSIONS : 1;
 	bool useful = x->kind == EXIT_INTERPRET || x->kind == EXIT_REST || x->kind == EXIT_BRANCH ||
 		      x->kind == EXIT_DONE;
 
-	if (!useful || r->replaced || !r->valid || !r->hints || r->hints->version >= MAX_VERSIONS ||
+	if (!useful || r->replaced || !r->valid || !r->hints || r->hints->version >= versions ||
 	    tier_options.accel == ACCEL_CHECK ||
 	    x->count < (uint32_t)EXIT_HOT << (2 * r->hints->version))
 		return;
-	r->replaced = true;
 	struct job *job = job_new(v, r->entry, r, x);
-	if (!job)
-		return;
-	if (is_no_news(job, r)) {
+	if (!record_start(v, job)) {
 		job_free(job);
 		return;
 	}
+	r->replaced = true;
+	cpu_kick(&v->cpu); /* the record begins in the loop */
 	log_printf(LOG_JIT, "jit: region 0x%" PRIx64 " leaves by exit %u (kind %u) often\n",
 		   r->entry->pc, (unsigned int)(x - r->exits), x->kind);
-	submit(job);
 }
 
 /* --- reclamation --- */
@@ -371,6 +416,7 @@ const struct tier_module ratite_tier_module = {
 	.start = start,
 	.promote = promote,
 	.exit_is_hot = exit_is_hot,
+	.recorded = recorded,
 	.reclaim = reclaim,
 	.stop = stop,
 	.stats = stats,
