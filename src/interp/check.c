@@ -32,14 +32,47 @@ struct store {
 	bool seen; /* the interpreter wrote there, too */
 };
 
+/* What a processor computes with. */
+struct snapshot {
+	char *regs, *side;
+};
+
 struct check {
 	GArray *stores; /* struct store, as the region made them */
 	struct jump_cache_entry *empty;
-	char *start, *region; /* register files: before, and after the region */
+	struct snapshot start, region; /* before, and after the region */
 	/* What the interpreter stored and the region did not. */
 	const uint8_t *stray;
 	uint64_t stray_size;
 };
+
+static char *registers(struct vcpu *v)
+{
+	return (char *)v + v->isa->regs_offset;
+}
+
+static char *side_state(struct vcpu *v)
+{
+	return (char *)v + v->isa->side_offset;
+}
+
+static void snapshot_init(struct vcpu *v, struct snapshot *s)
+{
+	s->regs = g_malloc(v->isa->regs_size);
+	s->side = g_malloc(v->isa->side_size);
+}
+
+static void snapshot_take(struct vcpu *v, struct snapshot *s)
+{
+	memcpy(s->regs, registers(v), v->isa->regs_size);
+	memcpy(s->side, side_state(v), v->isa->side_size);
+}
+
+static void snapshot_free(struct snapshot *s)
+{
+	g_free(s->regs);
+	g_free(s->side);
+}
 
 static struct check *check_get(struct vcpu *v)
 {
@@ -47,8 +80,8 @@ static struct check *check_get(struct vcpu *v)
 		v->check = g_new0(struct check, 1);
 		v->check->stores = g_array_new(FALSE, FALSE, sizeof(struct store));
 		v->check->empty = g_new(struct jump_cache_entry, JUMP_CACHE_SIZE);
-		v->check->start = g_malloc(v->isa->regs_size);
-		v->check->region = g_malloc(v->isa->regs_size);
+		snapshot_init(v, &v->check->start);
+		snapshot_init(v, &v->check->region);
 	}
 	return v->check;
 }
@@ -59,8 +92,8 @@ void check_free(struct check *c)
 		return;
 	g_array_free(c->stores, TRUE);
 	g_free(c->empty);
-	g_free(c->start);
-	g_free(c->region);
+	snapshot_free(&c->start);
+	snapshot_free(&c->region);
 	g_free(c);
 }
 
@@ -100,11 +133,6 @@ struct outcome {
 	int64_t left; /* budget */
 };
 
-static char *registers(struct vcpu *v)
-{
-	return (char *)v + v->isa->regs_offset;
-}
-
 /* Where the guest is when the region has left by an exit. */
 static struct outcome outcome_of(struct vcpu *v, const struct region_exit *x, int64_t budget)
 {
@@ -128,13 +156,13 @@ static struct outcome run_region(struct vcpu *v, struct code_region *r, int64_t 
 {
 	g_array_set_size(v->check->stores, 0);
 	v->check->stray = NULL;
-	memcpy(v->check->start, registers(v), v->isa->regs_size);
+	snapshot_take(v, &v->check->start);
 	struct region_result result = r->code(v, budget);
 	struct region_exit *x = &r->exits[result.exit];
 	struct outcome out = outcome_of(v, x, result.budget);
 
 	x->count++;
-	memcpy(v->check->region, registers(v), v->isa->regs_size);
+	snapshot_take(v, &v->check->region);
 	for (unsigned int i = 0; i < v->check->stores->len; i++) {
 		struct store *s = &g_array_index(v->check->stores, struct store, i);
 		memcpy(s->region, s->host, s->size);
@@ -148,7 +176,8 @@ static void put_back(struct vcpu *v, struct code_region *r, uint32_t mode)
 		struct store *s = &g_array_index(v->check->stores, struct store, i);
 		memcpy(s->host, s->before, s->size);
 	}
-	memcpy(registers(v), v->check->start, v->isa->regs_size);
+	memcpy(registers(v), v->check->start.regs, v->isa->regs_size);
+	memcpy(side_state(v), v->check->start.side, v->isa->side_size);
 	v->mode = mode;
 	v->pc = r->entry->pc;
 	v->op = NULL;
@@ -225,6 +254,21 @@ static bool same_stores(struct vcpu *v, FILE *out)
 	return same;
 }
 
+static bool same_side(struct vcpu *v, FILE *out)
+{
+	size_t at = 0;
+
+	while (at < v->isa->side_size && side_state(v)[at] == v->check->region.side[at])
+		at++;
+	if (at == v->isa->side_size)
+		return true;
+	if (out)
+		fprintf(out,
+			"state outside the registers differs, from byte %zu of the processor\n",
+			at + v->isa->side_offset);
+	return false;
+}
+
 static bool same_outcome(struct vcpu *v, const struct outcome *region, FILE *out)
 {
 	bool same = v->pc == region->pc && v->budget == region->left;
@@ -234,7 +278,8 @@ static bool same_outcome(struct vcpu *v, const struct outcome *region, FILE *out
 			"pc %016" PRIx64 " budget %" PRId64 ", region pc %016" PRIx64
 			" budget %" PRId64 "\n",
 			v->pc, v->budget, region->pc, region->left);
-	return v->isa->same_regs(registers(v), v->check->region, out) && same_stores(v, out) &&
+	same &= same_side(v, out);
+	return v->isa->same_regs(registers(v), v->check->region.regs, out) && same_stores(v, out) &&
 	       same;
 }
 

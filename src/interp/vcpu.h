@@ -106,6 +106,8 @@ struct isa {
 	/* The registers that op bodies compute with: where they are in the processor's struct, and
 	 * whether two copies mean the same to the guest; what differs is said on `out`. */
 	size_t regs_offset, regs_size;
+	/* What else of it ops change in line: the same means the same bytes. */
+	size_t side_offset, side_size;
 	bool (*same_regs)(const void *a, const void *b, FILE *out);
 	/* A data breakpoint may cover the access just made through the slow path; may be NULL. */
 	void (*watch)(struct vcpu *v, uint64_t va, unsigned int size, enum mem_access access);

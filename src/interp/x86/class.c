@@ -275,6 +275,8 @@ const struct isa x86_isa = {
 	.unaligned = x86_unaligned,
 	.regs_offset = offsetof(struct x86_cpu, r),
 	.regs_size = sizeof(struct x86_regs),
+	.side_offset = offsetof(struct x86_cpu, eflags),
+	.side_size = offsetof(struct x86_cpu, model) - offsetof(struct x86_cpu, eflags),
 	.same_regs = x86_same_regs,
 };
 

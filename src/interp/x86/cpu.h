@@ -235,11 +235,8 @@ struct x86_cpu {
 	uint64_t xcr0;
 	uint64_t pdpte[4]; /* PAE paging outside long mode: loaded with CR3 */
 	uint8_t flat_segs; /* bit n: segment register n is flat (MODE_FLAT) */
-	/* x87 last instruction, for FSTENV; FERR# */
-	uint64_t fip, fdp;
-	uint16_t fcs, fds, fop;
 	struct fp_status fp_status, sse_status;
-	struct irq *ferr;
+	struct irq *ferr; /* FERR# */
 	bool ignne;
 	/* exception that is being raised */
 	uint8_t exc_vector;
@@ -275,6 +272,9 @@ struct x86_cpu {
 	/* model */
 	const struct x86_model *model;
 	uint32_t features[FEAT_WORDS];
+	/* x87 last instruction, for FSTENV; noted piece by piece while it runs */
+	uint64_t fip, fdp;
+	uint16_t fcs, fds, fop;
 	uint64_t fx_scratch[4];
 	/* User mode: takes every exception and software interrupt, in place of the IDT. SYSCALL
 	 * (also SYSENTER) comes as `d` NULL, with the next pc in v.pc. */
