@@ -25,11 +25,17 @@ u32 arm_fetch32(struct arm_insn *i)
 	return i->mode & MODE_BE_CODE ? first << 16 | second : second << 16 | first;
 }
 
-/* Ends the instruction's conditional part: its skip op gets to know how far. */
-static void finish_condition(struct arm_insn *i)
+/* The open skip op skips to the end of what there is. */
+static void set_skip(struct arm_insn *i)
 {
 	if (i->skip >= 0)
 		i->b->ops[i->skip].x = (u8)(i->b->op_count - (unsigned int)i->skip - 1);
+}
+
+/* Ends the instruction's conditional part: its skip op gets to know how far. */
+static void finish_condition(struct arm_insn *i)
+{
+	set_skip(i);
 	if (i->wrote_flags)
 		i->skip = -1;
 }
@@ -108,6 +114,7 @@ void arm_decode(struct vcpu *v, struct block_builder *b)
 		if (b->overrun) {
 			b->op_count = first_op;
 			i = before;
+			set_skip(&i); /* which may have counted the ops that are gone */
 			break;
 		}
 		b->insns++;
