@@ -19,6 +19,7 @@ struct source {
 struct function {
 	LLVMValueRef value;
 	struct source *source;
+	const struct jit_isa *isa;
 	struct template *template;
 };
 
@@ -56,6 +57,7 @@ static void index_function(struct isa_bodies *ib, struct source *source, const s
 
 	f->value = value;
 	f->source = source;
+	f->isa = isa;
 	g_hash_table_insert(ib->by_name, g_strdup(name), f);
 	if (g_str_has_prefix(name, prefix)) {
 		char *symbol = g_strdup_printf("%s_op_%s", isa->name, name + strlen(prefix));
@@ -342,25 +344,34 @@ static unsigned int ways_of(LLVMValueRef value, unsigned int depth)
 	return UINT32_MAX;
 }
 
-static bool asks_for_plain_fp(const struct tinst *ti)
+unsigned int fp_question(const struct jit_isa *isa, const char *name)
+{
+	for (unsigned int i = 0; i < JIT_FP_QUESTIONS; i++)
+		if (isa->fp_questions[i] && strcmp(isa->fp_questions[i], name) == 0)
+			return 1u << i;
+	return 0;
+}
+
+static unsigned int question_asked(const struct jit_isa *isa, const struct tinst *ti)
 {
 	const struct operand *callee = &ti->operands[ti->operand_count - 1];
 	size_t length;
 
-	return ti->opcode == LLVMCall && callee->kind == OPERAND_CALLEE &&
-	       strcmp(LLVMGetValueName2(callee->value, &length), ASSUMES_PLAIN_FP) == 0;
+	if (ti->opcode != LLVMCall || callee->kind != OPERAND_CALLEE)
+		return 0;
+	return fp_question(isa, LLVMGetValueName2(callee->value, &length));
 }
 
-static void note_ways(struct template *t)
+static void note_ways(struct template *t, const struct jit_isa *isa)
 {
 	for (unsigned int i = 0; i < t->inst_count; i++) {
 		if (t->insts[i].opcode == LLVMRet && t->insts[i].operand_count)
 			t->ways |= ways_of(LLVMGetOperand(t->insts[i].inst, 0), 4);
-		t->plain_fp |= asks_for_plain_fp(&t->insts[i]);
+		t->plain_fp |= question_asked(isa, &t->insts[i]);
 	}
 }
 
-static struct template *template_read(LLVMValueRef function)
+static struct template *template_read(LLVMValueRef function, const struct jit_isa *isa)
 {
 	struct template *t = g_new0(struct template, 1);
 	struct reading r = {.t = t};
@@ -383,7 +394,7 @@ static struct template *template_read(LLVMValueRef function)
 			t->usable &= read_inst(&r, inst, &t->insts[n++]);
 	}
 	note_edges(t);
-	note_ways(t);
+	note_ways(t, isa);
 	g_hash_table_destroy(r.insts);
 	g_hash_table_destroy(r.blocks);
 	g_hash_table_destroy(seen);
@@ -397,7 +408,7 @@ static const struct template *function_template(struct function *f)
 		return NULL;
 	if (!f->template) {
 		LLVMRunFunctionPassManager(f->source->reader, f->value);
-		f->template = template_read(f->value);
+		f->template = template_read(f->value, f->isa);
 	}
 	return f->template->usable ? f->template : NULL;
 }

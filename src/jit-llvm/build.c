@@ -40,7 +40,7 @@ struct state {
 	struct label *ops;	      /* by op of the current block */
 	LLVMBasicBlockRef start, end; /* where the first block is entered; the way back */
 	LLVMValueRef exit, left;      /* at the end: number of the exit, budget */
-	bool plain_fp;		      /* bodies count on it */
+	unsigned int plain_fp;	      /* what bodies count on */
 	unsigned int at, k;	      /* current block, op */
 	unsigned int left_by;	      /* bit n: the current body left so */
 };
@@ -112,17 +112,20 @@ static void load_registers(struct builder *b)
 	}
 }
 
-static LLVMValueRef call_fp(struct builder *b, void *fn, LLVMTypeRef result)
+static LLVMValueRef call_fp(struct state *s, void *fn, LLVMTypeRef result)
 {
-	LLVMTypeRef type = LLVMFunctionType(result, &b->ptr, 1, false);
+	struct builder *b = s->b;
+	LLVMTypeRef types[2] = {b->ptr, b->i32};
+	LLVMValueRef args[2] = {b->vcpu, const_int(b->i32, s->plain_fp)};
+	LLVMTypeRef type = LLVMFunctionType(result, types, 2, false);
 
-	return LLVMBuildCall2(b->ir, type, const_pointer(b, fn), &b->vcpu, 1, "");
+	return LLVMBuildCall2(b->ir, type, const_pointer(b, fn), args, 2, "");
 }
 
 static void fp_leave(struct state *s)
 {
 	if (s->plain_fp)
-		call_fp(s->b, (void *)s->b->isa->fp_leave, LLVMVoidTypeInContext(s->b->context));
+		call_fp(s, (void *)s->b->isa->fp_leave, LLVMVoidTypeInContext(s->b->context));
 }
 
 /* Goes on at a new block, or leaves in front of `op`. */
@@ -133,7 +136,7 @@ static void fp_enter(struct state *s, const struct op *op)
 	if (!s->plain_fp)
 		return;
 	LLVMBasicBlockRef yes = new_block(b), no = new_block(b);
-	LLVMBuildCondBr(b->ir, call_fp(b, (void *)b->isa->fp_enter, b->i1), yes, no);
+	LLVMBuildCondBr(b->ir, call_fp(s, (void *)b->isa->fp_enter, b->i1), yes, no);
 	position(b, no);
 	leave_region(s, EXIT_REST, op);
 	position(b, yes);
@@ -631,19 +634,20 @@ static void fill_entry(struct state *s)
 	LLVMBuildBr(b->ir, s->start);
 }
 
-static bool needs_plain_fp(struct state *s)
+/* What of it the bodies ask for. */
+static unsigned int needed_plain_fp(struct state *s)
 {
 	struct builder *b = s->b;
+	unsigned int needed = 0;
 
 	for (unsigned int i = 0; i < s->job->block_count && s->job->plain_fp; i++) {
 		const struct job_block *jb = &s->job->blocks[i];
 		for (unsigned int k = 0; k < jb->used_ops; k++) {
 			const struct template *t = bodies_find(b->bodies, b->isa, jb->ops[k].fn);
-			if (t && t->plain_fp)
-				return true;
+			needed |= t ? t->plain_fp : 0;
 		}
 	}
-	return false;
+	return needed & s->job->plain_fp;
 }
 
 static void build_start(struct state *s)
@@ -665,7 +669,7 @@ static bool build_all(struct state *s)
 
 	for (unsigned int i = 0; i < s->job->block_count; i++)
 		s->bodies[i].block = new_block(b);
-	s->plain_fp = needs_plain_fp(s);
+	s->plain_fp = needed_plain_fp(s);
 	build_start(s);
 	for (unsigned int i = 0; i < s->job->block_count && ok; i++)
 		ok = build_block(s, i);

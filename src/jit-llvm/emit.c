@@ -661,8 +661,9 @@ static bool emit_call(struct builder *b, struct copy *c, const struct tinst *ti,
 	const char *name = LLVMGetValueName2(o->value, &length);
 	if (is_ignored(name))
 		return true;
-	if (strcmp(name, ASSUMES_PLAIN_FP) == 0) {
-		*out = plain(const_int(b->i1, b->job->plain_fp));
+	if (fp_question(b->isa, name)) {
+		bool holds = b->job->plain_fp & fp_question(b->isa, name);
+		*out = plain(const_int(b->i1, holds));
 		return true;
 	}
 	if (is_intrinsic(name)) {

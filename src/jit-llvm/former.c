@@ -472,7 +472,7 @@ static struct job *job_empty(struct vcpu *v, struct block *entry)
 	job->isa = isa;
 	job->entry = entry;
 	job->check = tier_options.accel == ACCEL_CHECK;
-	job->plain_fp = isa && isa->fp_is_plain && isa->fp_is_plain(v);
+	job->plain_fp = isa && isa->fp_plain ? isa->fp_plain(v) : 0;
 	job->targets = g_array_new(FALSE, FALSE, sizeof(struct job_target));
 	job->hints = g_array_new(FALSE, FALSE, sizeof(struct job_hint));
 	return job;

@@ -20,31 +20,39 @@ static const struct jit_slot slots[] = {
 	XMM_SLOT(12), XMM_SLOT(13), XMM_SLOT(14), XMM_SLOT(15), XMM_SLOT(16),	XMM_SLOT(17),
 };
 
+enum { PLAIN_SSE = 1, PLAIN_X87 = 2 };
+
+/* Of the control word: all masked, 64 bits, to nearest. */
+#define FCW_SETTINGS 0x0f3f
+#define FCW_PLAIN    0x033f
+
 /*
- * While a region runs, the host's MXCSR is as the guest's: to nearest, all masked, and the sticky
- * flags of the host are the guest's once it leaves. The host may have no flags that the guest does
- * not have yet.
+ * While a region runs that counts on PLAIN_SSE, the host's MXCSR is as the guest's: to nearest, all
+ * masked, and the sticky flags of the host are the guest's once it leaves. The host may have no
+ * flags that the guest does not have yet.
  */
-static bool fp_is_plain(struct vcpu *v)
+static unsigned int fp_plain(struct vcpu *v)
 {
-	return HOST_HAS_SSE && (x86_cpu(&v->cpu)->r.mxcsr & ~(u32)MXCSR_FLAGS) == MXCSR_MASKS;
+	const struct x86_regs *r = &x86_cpu(&v->cpu)->r;
+	bool sse = HOST_HAS_SSE && (r->mxcsr & ~(u32)MXCSR_FLAGS) == MXCSR_MASKS;
+	bool x87 = HOST_HAS_X87 && (r->fcw & FCW_SETTINGS) == FCW_PLAIN;
+
+	return (sse ? PLAIN_SSE : 0) | (x87 ? PLAIN_X87 : 0);
 }
 
-static bool fp_enter(struct vcpu *v)
+static bool fp_enter(struct vcpu *v, unsigned int which)
 {
-	u32 host = host_mxcsr();
-
-	if (UNLIKELY(host & ~x86_cpu(&v->cpu)->r.mxcsr & MXCSR_FLAGS))
+	if ((which & PLAIN_SSE) && (host_mxcsr() & ~x86_cpu(&v->cpu)->r.mxcsr & MXCSR_FLAGS))
 		fp_host_clear();
-	return fp_is_plain(v);
+	return !(which & ~fp_plain(v));
 }
 
-static void fp_leave(struct vcpu *v)
+static void fp_leave(struct vcpu *v, unsigned int which)
 {
-	u32 *guest = &x86_cpu(&v->cpu)->r.mxcsr, more = host_mxcsr() & ~*guest & MXCSR_FLAGS;
+	u32 *guest = &x86_cpu(&v->cpu)->r.mxcsr;
 
-	if (UNLIKELY(more))
-		*guest |= more;
+	if ((which & PLAIN_SSE) && (host_mxcsr() & ~*guest & MXCSR_FLAGS))
+		*guest |= host_mxcsr() & MXCSR_FLAGS;
 }
 
 const struct jit_isa jit_isa_x86 = {
@@ -54,7 +62,8 @@ const struct jit_isa jit_isa_x86 = {
 	.slots = slots,
 	.slot_count = G_N_ELEMENTS(slots),
 	.zero_offset = REG_ZERO,
-	.fp_is_plain = fp_is_plain,
+	.fp_questions = {"jit_assumes_plain_fp", "jit_assumes_plain_x87"},
+	.fp_plain = fp_plain,
 	.fp_enter = fp_enter,
 	.fp_leave = fp_leave,
 };

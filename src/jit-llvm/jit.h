@@ -19,6 +19,9 @@
 #include <llvm-c/Core.h>
 #include <llvm-c/Target.h>
 
+#define JIT_MAX_SLOTS	 96
+#define JIT_FP_QUESTIONS 2
+
 /* A register that lives in an SSA value while a region runs. */
 struct jit_slot {
 	uint16_t offset; /* into the register file */
@@ -27,8 +30,6 @@ struct jit_slot {
 	bool deferred;	 /* written often, read seldom: goes to memory as late as possible */
 };
 
-#define JIT_MAX_SLOTS 96
-
 struct jit_isa {
 	const char *name; /* as in cpu_class.isa: handlers are <name>_op_*, bodies body_<name>_* */
 	unsigned int regs_offset, regs_size; /* the register file in the processor's struct */
@@ -36,13 +37,15 @@ struct jit_isa {
 	unsigned int slot_count;
 	unsigned int zero_offset; /* of the register that is always 0 */
 	bool jumps_change_mode;	  /* indirect branches may set v->mode */
-	/* Bodies may ask jit_assumes_plain_fp(): whether this holds throughout the region. */
-	bool (*fp_is_plain)(struct vcpu *v);
-	/* Calls of the region for that. At its entry and behind what may have changed it: whether
-	 * it still holds; where registers go to memory: takes over what the host's FPU has noted.
-	 */
-	bool (*fp_enter)(struct vcpu *v);
-	void (*fp_leave)(struct vcpu *v);
+	/* What bodies may ask to hold throughout a region, by calling a function of that name;
+	 * which bits of it hold now. */
+	const char *fp_questions[JIT_FP_QUESTIONS];
+	unsigned int (*fp_plain)(struct vcpu *v);
+	/* Calls of a region that counts on some. At its entry and behind what may have changed it:
+	 * whether they still hold; where registers go to memory: takes over what the host's FPU has
+	 * noted. */
+	bool (*fp_enter)(struct vcpu *v, unsigned int which);
+	void (*fp_leave)(struct vcpu *v, unsigned int which);
 };
 
 const struct jit_isa *jit_isa_find(const char *name);
@@ -58,8 +61,8 @@ extern const unsigned int jit_blob_count;
 
 /* --- templates (bodies.c) --- */
 
-/* The function that bodies ask by. */
-#define ASSUMES_PLAIN_FP "jit_assumes_plain_fp"
+/* Bit of the question that a function's name is (jit_isa.fp_questions); 0: none. */
+unsigned int fp_question(const struct jit_isa *isa, const char *name);
 
 enum operand_kind {
 	OPERAND_INST,	/* result of instruction `index` of the template */
@@ -104,8 +107,8 @@ struct template
 	struct tblock *blocks; /* in reverse post-order */
 	unsigned int block_count;
 	bool usable;
-	unsigned int ways; /* bit n: may return n (enum body_exit) */
-	bool plain_fp;	   /* asks jit_assumes_plain_fp() */
+	unsigned int ways;     /* bit n: may return n (enum body_exit) */
+	unsigned int plain_fp; /* questions that it asks */
 };
 
 /* Bodies in one LLVM context; each worker has its own. */
@@ -154,7 +157,7 @@ struct job {
 	const struct jit_isa *isa;
 	unsigned int generation;
 	bool check;
-	bool plain_fp; /* jit_isa.fp_is_plain() held when it was formed */
+	unsigned int plain_fp; /* jit_isa.fp_plain() when it was formed */
 	struct block *entry;
 	struct job_block blocks[JOB_MAX_BLOCKS];
 	unsigned int block_count, insns;
@@ -168,8 +171,7 @@ struct job {
 /* What versions of a region have shown, for the next one. */
 struct region_hints {
 	GArray *targets, *exits; /* struct job_target, struct job_hint */
-	unsigned int version;
-	bool plain_fp;
+	unsigned int version, plain_fp;
 };
 
 /* What is to become a region around a hot block, or a better one than `old`, which is left by `hot`

@@ -25,6 +25,17 @@
 /* New flags of the host that the guest has not seen: the slow path must find out. */
 #define NEW_FLAGS(sw) ((sw) & ~(unsigned int)REGS->fsw & FP_FLAGS)
 
+/*
+ * In a region of compiled code the control word may be known to be the host's own: 64 bits, to
+ * nearest, all masked. Then nothing is switched.
+ */
+#ifdef RATITE_BITCODE
+bool jit_assumes_plain_x87(void) __attribute__((const));
+#define X87_CW_IS_HOSTS jit_assumes_plain_x87()
+#else
+#define X87_CW_IS_HOSTS false
+#endif
+
 /* --- loads from memory into TMP0 --- */
 
 #define NOTE_POINTER(ea, va)                                \
@@ -302,23 +313,30 @@ OP(x87_push_constant)
 /* --- conversion of ST(0) for stores --- */
 
 #if HOST_HAS_X87
-#define HOST_STORE(insn, width)                                                                \
-	do {                                                                                   \
-		static const u16 host_cw_ = 0x37f;                                             \
-		u16 cw_ = REGS->fcw | FP_FLAGS, sw_;                                           \
-		u##width out_;                                                                 \
-		__asm__ volatile(                                                              \
-			"fldcw %[cw]; fldt %[a]; " insn " %[out]; fnstsw %[sw]; fldcw %[host]" \
-			: [out] "=m"(out_), [sw] "=a"(sw_)                                     \
-			: [a] "m"(REGS->st[ST_INDEX(0)]), [cw] "m"(cw_), [host] "m"(host_cw_)  \
-			: "st");                                                               \
-		if (LIKELY(!NEW_FLAGS(sw_))) {                                                 \
-			REGS->r[SLOT_TMP0] = out_;                                             \
-			CPU->fx_scratch[0] = (REGS->fsw & (u16)~FSW_C1) | (sw_ & FSW_C1);      \
-			X87_NOTE;                                                              \
-			NEXT;                                                                  \
-		}                                                                              \
-		hx87_clear();                                                                  \
+#define HOST_STORE(insn, width)                                                           \
+	do {                                                                              \
+		static const u16 host_cw_ = 0x37f;                                        \
+		u16 cw_ = REGS->fcw | FP_FLAGS, sw_;                                      \
+		u##width out_;                                                            \
+		if (X87_CW_IS_HOSTS)                                                      \
+			__asm__ volatile("fldt %[a]; " insn " %[out]; fnstsw %[sw]"       \
+					 : [out] "=m"(out_), [sw] "=a"(sw_)               \
+					 : [a] "m"(REGS->st[ST_INDEX(0)])                 \
+					 : "st");                                         \
+		else                                                                      \
+			__asm__ volatile("fldcw %[cw]; fldt %[a]; " insn                  \
+					 " %[out]; fnstsw %[sw]; fldcw %[host]"           \
+					 : [out] "=m"(out_), [sw] "=a"(sw_)               \
+					 : [a] "m"(REGS->st[ST_INDEX(0)]), [cw] "m"(cw_), \
+					   [host] "m"(host_cw_)                           \
+					 : "st");                                         \
+		if (LIKELY(!NEW_FLAGS(sw_))) {                                            \
+			REGS->r[SLOT_TMP0] = out_;                                        \
+			CPU->fx_scratch[0] = (REGS->fsw & (u16)~FSW_C1) | (sw_ & FSW_C1); \
+			X87_NOTE;                                                         \
+			NEXT;                                                             \
+		}                                                                         \
+		hx87_clear();                                                             \
 	} while (0)
 #else
 #define HOST_STORE(insn, width) \
@@ -375,26 +393,32 @@ handler_fn *const x86_x87_convert[8] = {
  * `insn` computes ST(0) op b. Operands in memory go through the host's own memory forms: loading
  * them first would make signalling NaNs quiet too early.
  */
-#define HOST_ARITH(insn, source)                                                          \
-	do {                                                                              \
-		static const u16 host_cw_ = 0x37f;                                        \
-		u16 cw_ = REGS->fcw | FP_FLAGS, sw_;                                      \
-		struct f80 result_;                                                       \
-		__asm__ volatile("fldcw %[cw]; " insn "; fnstsw %[sw]; fldcw %[host]; "   \
-				 "fstpt %[res]"                                           \
-				 : [res] "=m"(result_), [sw] "=&a"(sw_)                   \
-				 : [a] "m"(REGS->st[to]), [b] "m"(source), [cw] "m"(cw_), \
-				   [host] "m"(host_cw_)                                   \
-				 : "st", "st(1)");                                        \
-		if (LIKELY(!NEW_FLAGS(sw_))) {                                            \
-			REGS->st[to].frac = result_.frac;                                 \
-			REGS->st[to].se = result_.se;                                     \
-			REGS->fsw = (REGS->fsw & (u16)~FSW_C1) | (sw_ & FSW_C1);          \
-			x87_drop(REGS, op->x);                                            \
-			X87_NOTE;                                                         \
-			NEXT;                                                             \
-		}                                                                         \
-		hx87_clear();                                                             \
+#define HOST_ARITH(insn, source)                                                                  \
+	do {                                                                                      \
+		static const u16 host_cw_ = 0x37f;                                                \
+		u16 cw_ = REGS->fcw | FP_FLAGS, sw_;                                              \
+		struct f80 result_;                                                               \
+		if (X87_CW_IS_HOSTS)                                                              \
+			__asm__ volatile(insn "; fnstsw %[sw]; fstpt %[res]"                      \
+					 : [res] "=m"(result_), [sw] "=&a"(sw_)                   \
+					 : [a] "m"(REGS->st[to]), [b] "m"(source)                 \
+					 : "st", "st(1)");                                        \
+		else                                                                              \
+			__asm__ volatile("fldcw %[cw]; " insn                                     \
+					 "; fnstsw %[sw]; fldcw %[host]; fstpt %[res]"            \
+					 : [res] "=m"(result_), [sw] "=&a"(sw_)                   \
+					 : [a] "m"(REGS->st[to]), [b] "m"(source), [cw] "m"(cw_), \
+					   [host] "m"(host_cw_)                                   \
+					 : "st", "st(1)");                                        \
+		if (LIKELY(!NEW_FLAGS(sw_))) {                                                    \
+			REGS->st[to].frac = result_.frac;                                         \
+			REGS->st[to].se = result_.se;                                             \
+			REGS->fsw = (REGS->fsw & (u16)~FSW_C1) | (sw_ & FSW_C1);                  \
+			x87_drop(REGS, op->x);                                                    \
+			X87_NOTE;                                                                 \
+			NEXT;                                                                     \
+		}                                                                                 \
+		hx87_clear();                                                                     \
 	} while (0)
 #else
 #define HOST_ARITH(insn, source) \
@@ -519,24 +543,31 @@ handler_fn *const x86_x87_com[5] = SOURCES(com);
 /* --- FSQRT, FRNDINT, functions --- */
 
 #if HOST_HAS_X87
-#define HOST_UNARY(insn)                                                                       \
-	do {                                                                                   \
-		static const u16 host_cw_ = 0x37f;                                             \
-		u16 cw_ = REGS->fcw | FP_FLAGS, sw_;                                           \
-		struct f80 result_;                                                            \
-		__asm__ volatile("fldcw %[cw]; fldt %[a]; " insn                               \
-				 "; fnstsw %[sw]; fldcw %[host]; fstpt %[res]"                 \
-				 : [res] "=m"(result_), [sw] "=&a"(sw_)                        \
-				 : [a] "m"(REGS->st[top]), [cw] "m"(cw_), [host] "m"(host_cw_) \
-				 : "st");                                                      \
-		if (LIKELY(!NEW_FLAGS(sw_))) {                                                 \
-			REGS->st[top].frac = result_.frac;                                     \
-			REGS->st[top].se = result_.se;                                         \
-			REGS->fsw = (REGS->fsw & (u16)~FSW_C1) | (sw_ & FSW_C1);               \
-			X87_NOTE;                                                              \
-			NEXT;                                                                  \
-		}                                                                              \
-		hx87_clear();                                                                  \
+#define HOST_UNARY(insn)                                                                      \
+	do {                                                                                  \
+		static const u16 host_cw_ = 0x37f;                                            \
+		u16 cw_ = REGS->fcw | FP_FLAGS, sw_;                                          \
+		struct f80 result_;                                                           \
+		if (X87_CW_IS_HOSTS)                                                          \
+			__asm__ volatile("fldt %[a]; " insn "; fnstsw %[sw]; fstpt %[res]"    \
+					 : [res] "=m"(result_), [sw] "=&a"(sw_)               \
+					 : [a] "m"(REGS->st[top])                             \
+					 : "st");                                             \
+		else                                                                          \
+			__asm__ volatile(                                                     \
+				"fldcw %[cw]; fldt %[a]; " insn                               \
+				"; fnstsw %[sw]; fldcw %[host]; fstpt %[res]"                 \
+				: [res] "=m"(result_), [sw] "=&a"(sw_)                        \
+				: [a] "m"(REGS->st[top]), [cw] "m"(cw_), [host] "m"(host_cw_) \
+				: "st");                                                      \
+		if (LIKELY(!NEW_FLAGS(sw_))) {                                                \
+			REGS->st[top].frac = result_.frac;                                    \
+			REGS->st[top].se = result_.se;                                        \
+			REGS->fsw = (REGS->fsw & (u16)~FSW_C1) | (sw_ & FSW_C1);              \
+			X87_NOTE;                                                             \
+			NEXT;                                                                 \
+		}                                                                             \
+		hx87_clear();                                                                 \
 	} while (0)
 #else
 #define HOST_UNARY(insn) \
