@@ -18,9 +18,9 @@ static const struct {
 	const char *name, *help;
 	enum accel accel;
 } accels[] = {
-	{"jit", "compiles hot code with LLVM, interprets the rest", ACCEL_JIT},
+	{"jit", "compiles hot code with LLVM, interprets the rest (default)", ACCEL_JIT},
 	{"tcg", "the same", ACCEL_JIT},
-	{"interp", "interprets all code (default)", ACCEL_INTERP},
+	{"interp", "interprets all code", ACCEL_INTERP},
 	{"check",
 	 "compares what compiled code does with the interpreter, and ends where it differs",
 	 ACCEL_CHECK},
@@ -106,8 +106,7 @@ struct error *tier_configure(const char *text)
 	struct tier_options o = tier_options;
 	struct error *err = NULL;
 
-	/* The LLVM tier is asked for by name until it has been proven on every guest. */
-	o.accel = ACCEL_INTERP;
+	o.accel = module_exists() ? ACCEL_JIT : ACCEL_INTERP;
 	if (text) {
 		struct optstr *s = optstr_parse(text, "accel");
 		const char *name = optstr_get(s, "accel");
