@@ -75,21 +75,28 @@ static bool module_ready(void)
 
 /* --- hot blocks --- */
 
+static void set_entry(struct block *b, uint32_t heat, handler_fn *fn)
+{
+	code_cache_lock();
+	if (b->valid) {
+		b->heat = heat;
+		__atomic_store_n(&b->ops[0].fn, fn, __ATOMIC_RELEASE);
+	}
+	code_cache_unlock();
+}
+
 /* The block has been entered often enough. */
 static NOINLINE void block_is_hot(struct vcpu *v, struct block *b)
 {
-	bool ready = module_ready(), taken = ready && tier.module->promote(v, b);
+	bool ready = module_ready();
 
-	code_cache_lock();
-	if (b->valid) {
-		/* While the module is being loaded, it is counted anew; while another block's
-		 * followers are being recorded, it soon comes again. */
-		b->heat = ready && !taken ? MAX(tier_options.threshold / 16, 1u)
-					  : tier_options.threshold;
-		if (taken || tier.state == MODULE_FAILED)
-			__atomic_store_n(&b->ops[0].fn, b->entry_fn, __ATOMIC_RELEASE);
-	}
-	code_cache_unlock();
+	set_entry(b, tier_options.threshold, b->entry_fn);
+	/* While the module is being loaded, it is counted anew; while another block's followers are
+	 * being recorded, it soon comes again. */
+	if (!ready && tier.state != MODULE_FAILED)
+		set_entry(b, tier_options.threshold, op_profile);
+	else if (ready && !tier.module->promote(v, b))
+		set_entry(b, MAX(tier_options.threshold / 16, 1u), op_profile);
 }
 
 static NOINLINE HANDLER void op_promote(struct vcpu *v, const struct op *op, int64_t budget)

@@ -204,16 +204,6 @@ static void submit(struct job *job)
 		job_free(job);
 }
 
-static bool promote(struct vcpu *v, struct block *b)
-{
-	struct job *job = job_new(v, b, NULL, NULL);
-
-	if (record_start(v, job))
-		return true;
-	job_free(job);
-	return false;
-}
-
 static unsigned int ops_run_in_full(const GArray *hints)
 {
 	unsigned int count = 0;
@@ -254,6 +244,31 @@ static void recorded(struct vcpu *v, struct job *job, const struct block_record 
 		submit(job);
 	else
 		job_free(job);
+}
+
+/* With a threshold of 1 blocks are compiled by themselves, before they run at all. */
+static void compile_alone(struct vcpu *v, struct job *job)
+{
+	struct block_record *record = g_new0(struct block_record, 1);
+
+	record->generation = job->generation;
+	record->blocks[record->count++] = job->entry;
+	recorded(v, job, record);
+	g_free(record);
+}
+
+static bool promote(struct vcpu *v, struct block *b)
+{
+	struct job *job = job_new(v, b, NULL, NULL);
+
+	if (tier_options.threshold == 1) {
+		compile_alone(v, job);
+		return true;
+	}
+	if (record_start(v, job))
+		return true;
+	job_free(job);
+	return false;
 }
 
 static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exit *x)

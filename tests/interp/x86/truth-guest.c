@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "interp/block.h"
 #include "interp/disas.h"
+#include "interp/tier.h"
 #include "interp/x86/cpu.h"
 #include "interp/x86/flags.h"
 #include "interp/x86/system.h"
@@ -189,9 +190,21 @@ static void fail(struct error *err)
 	exit(1);
 }
 
+/* RATITE_ACCEL: jit or check; each case is compiled before it runs. */
+static void choose_tier(void)
+{
+	const char *accel = getenv("RATITE_ACCEL");
+	char *text = g_strdup_printf("%s,sync,threshold=1", accel ? accel : "interp");
+
+	fail(tier_configure(text));
+	g_free(text);
+}
+
 void guest_init(const char *model)
 {
 	struct cpu *c;
+
+	choose_tier();
 
 	machine_lock();
 	region_init(&root, "root", UINT64_MAX);
