@@ -47,7 +47,6 @@ struct machine *arm_rig_new_smp(const char *name, const void *image, size_t size
 	m->cpu_model = (char *)m->class->default_cpu;
 	m->target = "arm";
 	m->vga = (char *)"none";
-	m->nics = g_ptr_array_new();
 	m->options = g_hash_table_new(g_str_hash, g_str_equal);
 	m->kernel = image_file(image, size);
 	err = m->class->init(m);

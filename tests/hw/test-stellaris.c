@@ -554,6 +554,7 @@ START_TEST(sd_card)
 	ck_assert_uint_eq(sd_send(17, 8 << 20), 0x40); /* behind the end */
 	drives_close();
 	unlink(path);
+	g_free(path);
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* Layouts of system call structures against the sizes and offsets that the kernel's headers give,
  * and conversions there and back. */
 #include "../check-main.h"
+#include "base/bytes.h"
 #include "user/linux/syscall.h"
 
 #include <string.h>
@@ -75,16 +76,16 @@ START_TEST(stat64_by_offset)
 	uint8_t guest[LAYOUT_MAX];
 
 	layout_to_guest(&abi_arm, L_stat64, &st, guest);
-	ck_assert_uint_eq(*(uint32_t *)(guest + 12), 0x33445566);
-	ck_assert_uint_eq(*(uint32_t *)(guest + 16), 0100644);
-	ck_assert_uint_eq(*(uint64_t *)(guest + 48), 0x123456789a);
-	ck_assert_uint_eq(*(uint64_t *)(guest + 64), 99);
-	ck_assert_uint_eq(*(uint64_t *)(guest + 96), 0x33445566);
+	ck_assert_uint_eq(load_le32(guest + 12), 0x33445566);
+	ck_assert_uint_eq(load_le32(guest + 16), 0100644);
+	ck_assert_uint_eq(load_le64(guest + 48), 0x123456789a);
+	ck_assert_uint_eq(load_le64(guest + 64), 99);
+	ck_assert_uint_eq(load_le64(guest + 96), 0x33445566);
 	layout_to_guest(&abi_i386, L_stat64, &st, guest);
-	ck_assert_uint_eq(*(uint64_t *)(guest + 44), 0x123456789a);
-	ck_assert_uint_eq(*(uint64_t *)(guest + 88), 0x33445566);
+	ck_assert_uint_eq(load_le64(guest + 44), 0x123456789a);
+	ck_assert_uint_eq(load_le64(guest + 88), 0x33445566);
 	layout_to_guest(&abi_armeb, L_stat64, &st, guest);
-	ck_assert_uint_eq(__builtin_bswap64(*(uint64_t *)(guest + 48)), 0x123456789a);
+	ck_assert_uint_eq(load_be64(guest + 48), 0x123456789a);
 }
 END_TEST
 
@@ -132,11 +133,11 @@ START_TEST(siginfo_of_each_kind)
 	info.si_pid = 77;
 	info.si_status = 3;
 	siginfo_to_guest(&abi_i386, &info, guest);
-	ck_assert_uint_eq(*(uint32_t *)(guest + 12), 77);
-	ck_assert_uint_eq(*(uint32_t *)(guest + 20), 3);
+	ck_assert_uint_eq(load_le32(guest + 12), 77);
+	ck_assert_uint_eq(load_le32(guest + 20), 3);
 	siginfo_to_guest(&abi_x86_64, &info, guest);
-	ck_assert_uint_eq(*(uint32_t *)(guest + 16), 77);
-	ck_assert_uint_eq(*(uint32_t *)(guest + 24), 3);
+	ck_assert_uint_eq(load_le32(guest + 16), 77);
+	ck_assert_uint_eq(load_le32(guest + 24), 3);
 	info = (siginfo_t){.si_signo = SIGUSR1, .si_code = SI_QUEUE};
 	info.si_value.sival_int = 1234;
 	siginfo_to_guest(&abi_armeb, &info, guest);

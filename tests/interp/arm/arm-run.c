@@ -142,6 +142,7 @@ int main(int argc, char **argv)
 		entry = load_elf(file);
 	else
 		mem_write(&memory, 0, data, size);
+	g_free(data);
 	struct error *err = cpu_new(&arm_cpu_class, model, &memory, NULL, &cpu);
 	if (err)
 		fail(err->message);
