@@ -331,8 +331,9 @@ static struct error *create_nic(struct pc *pc, struct nic_config *config)
 		return isa_plug(&pc->isa, dev);
 	if (strcmp(dev->class->bus, "PCI") == 0 && pc->has_pci)
 		return pci_plug(&pc->pci, dev);
-	err = error_new("network card \"%s\" needs a %s bus, which this machine does not have",
-			dev->class->name, dev->class->bus);
+	err = error_new(
+		"-net nic,model=%s: this card needs a %s bus, which machine \"%s\" does not have",
+		dev->class->name, dev->class->bus, pc->m->class->name);
 	device_free(dev);
 	return err;
 }

@@ -256,13 +256,27 @@ static void backends_print(FILE *out)
 		fprintf(out, "%-12s %s\n", b->name, b->help);
 }
 
-static void nic_print_models(FILE *out)
+/* Cards for other buses than PCI belong to boards that have them by default. */
+static bool target_has_card(const char *target, const struct device_class *class)
+{
+	if (!target || strcmp(class->bus, "PCI") == 0)
+		return true;
+	for (unsigned int i = 0; i < machine_class_count(); i++) {
+		const struct machine_class *machine = machine_class_at(i);
+		if (machine->default_nic && strcmp(machine->default_nic, class->name) == 0 &&
+		    machine_class_find(target, machine->name) == machine)
+			return true;
+	}
+	return false;
+}
+
+static void nic_print_models(const char *target, FILE *out)
 {
 	fprintf(out, "Network cards (-net nic,model=NAME):\n");
 	for (unsigned int i = 0; i < device_class_count(); i++) {
 		const struct device_class *class = device_class_at(i);
-		if (class_is_nic(class))
-			fprintf(out, "%-12s %s\n", class->name, class->help);
+		if (class_is_nic(class) && target_has_card(target, class))
+			fprintf(out, "%-16s %s\n", class->name, class->help);
 	}
 }
 
@@ -446,7 +460,7 @@ static void collect_channels(void)
 	}
 }
 
-bool net_help(const char *text, FILE *out)
+bool net_help(const char *text, const char *target, FILE *out)
 {
 	struct optstr *o = optstr_parse(text, "type");
 	const char *model = optstr_get(o, "model"), *type = optstr_get(o, "type");
@@ -455,10 +469,28 @@ bool net_help(const char *text, FILE *out)
 
 	optstr_free(o);
 	if (models)
-		nic_print_models(out);
+		nic_print_models(target, out);
 	else if (backends)
 		backends_print(out);
 	return models || backends;
+}
+
+/* What belongs to user networks, where there is none. */
+static struct error *check_user_options(void)
+{
+	const GPtrArray *channels = user_defaults.channels, *redirs = user_defaults.redirections;
+
+	for (const struct net_port *p = net_port_next(NULL); p; p = net_port_next(p)) {
+		if (strcmp(net_port_ops(p)->kind, "user") == 0)
+			return NULL;
+	}
+	if (channels && channels->len)
+		return error_new("-net channel,%s: there is no user network (-net user)",
+				 (const char *)g_ptr_array_index(channels, 0));
+	if (redirs && redirs->len)
+		return error_new("-redir %s: there is no user network (-net user)",
+				 (const char *)g_ptr_array_index(redirs, 0));
+	return NULL;
 }
 
 struct error *net_finish(struct machine *m)
@@ -482,7 +514,7 @@ struct error *net_finish(struct machine *m)
 	}
 	if (!err && !given)
 		err = default_network(m);
-	return err;
+	return err ? err : check_user_options();
 }
 
 void net_check(void)

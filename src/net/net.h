@@ -116,8 +116,8 @@ void net_option_tftp(const char *folder);
 void net_option_bootp(const char *file);
 void net_option_smb(const char *folder);
 /* Prints the list that the text of one of these options asks for ("nic,model=?", "?"); false where
- * it asks for none. */
-bool net_help(const char *text, FILE *out);
+ * it asks for none. `target` ("i386") leaves out cards that no board of it has; NULL: none. */
+bool net_help(const char *text, const char *target, FILE *out);
 /*
  * After all options and before the board's init: makes the back ends, the default NIC and user
  * network where no option was given, and fills machine->nics. Checks what is left over.

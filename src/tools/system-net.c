@@ -73,7 +73,7 @@ bool system_list_net(const struct system_config *c)
 	for (unsigned int i = 0; i < G_N_ELEMENTS(uses); i++) {
 		for (unsigned int k = 0; k < uses[i]->len; k++) {
 			const struct option_use *use = uses[i]->pdata[k];
-			if (net_help(use->value, stdout))
+			if (net_help(use->value, c->m->target, stdout))
 				return true;
 		}
 	}

@@ -96,6 +96,9 @@ class BadOptions(unittest.TestCase):
 
     def test_names(self):
         self.refused("-net nic,model=e1001 -net user", "e1001", 'did you mean "e1000"')
+        self.refused("-net nic,model=smc91c111 -net user", "System bus")
+        self.refused("-net nic -net channel,80:null", "no user network")
+        self.refused("-net nic -redir tcp:5555::80", "no user network")
         self.refused("-device e1001", "e1001", 'did you mean "e1000"')
         self.refused("-device e1000,netdev=x", '"x"')
         self.refused("-net nic -net usr", "usr", "user")
