@@ -68,6 +68,24 @@ static struct error *run_set_link(struct command_call *call)
 	return NULL;
 }
 
+static struct error *change_hostfwd(struct command_call *call, bool add)
+{
+	const struct command_arg *a = call->args;
+	bool named = a[1].given;
+
+	return net_hostfwd(named ? a[0].text : NULL, named ? a[1].text : a[0].text, add);
+}
+
+static struct error *run_hostfwd_add(struct command_call *call)
+{
+	return change_hostfwd(call, true);
+}
+
+static struct error *run_hostfwd_remove(struct command_call *call)
+{
+	return change_hostfwd(call, false);
+}
+
 const struct command commands_media[] = {
 	{"eject", "-f:flag device:drive", "[-f] device",
 	 "eject a removable medium (-f: even where the guest locked it)", run_eject},
@@ -79,5 +97,10 @@ const struct command commands_media[] = {
 	 run_screendump},
 	{"set_link", "name:string state:string", "name up|down",
 	 "connect or disconnect a network device", run_set_link},
+	{"hostfwd_add", "netdev:string rule:string?",
+	 "[netdev] [tcp|udp]:[hostaddr]:hostport-[guestaddr]:guestport",
+	 "let a port of the host lead into the guest", run_hostfwd_add},
+	{"hostfwd_remove", "netdev:string rule:string?", "[netdev] [tcp|udp]:[hostaddr]:hostport",
+	 "end what hostfwd_add began", run_hostfwd_remove},
 	{NULL},
 };

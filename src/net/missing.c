@@ -10,6 +10,11 @@ struct error *net_user_create(struct optstr *o, const char *name, struct net_por
 void net_print_user(FILE *out)
 {
 }
+
+struct error *net_hostfwd(const char *netdev, const char *text, bool add)
+{
+	return error_new("there is no user network");
+}
 #endif
 
 #ifndef HAVE_VDEPLUG

@@ -99,6 +99,8 @@ struct error *net_parse_port(const char *text, uint16_t *port) NODISCARD;
 void net_print(FILE *out);
 /* "info usernet": the connections of the user networks. */
 void net_print_user(FILE *out);
+/* Adds or removes a port of the host that leads into a user network (`netdev`; NULL: the first). */
+struct error *net_hostfwd(const char *netdev, const char *text, bool add) NODISCARD;
 
 /*
  * The options; text as given. They are only collected, so that -tftp may follow -net user;

@@ -365,3 +365,15 @@ void net_print_user(FILE *out)
 		g_free(text);
 	}
 }
+
+struct error *net_hostfwd(const char *netdev, const char *text, bool add)
+{
+	for (struct net_port *p = net_port_next(NULL); p; p = net_port_next(p)) {
+		if (net_port_ops(p) != &user_ops || (netdev && strcmp(net_port_name(p), netdev)))
+			continue;
+		return add ? user_hostfwd_add(net_port_opaque(p), text)
+			   : user_hostfwd_remove(net_port_opaque(p), text);
+	}
+	return netdev ? error_new("there is no user network \"%s\"", netdev)
+		      : error_new("there is no user network");
+}

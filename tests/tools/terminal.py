@@ -51,6 +51,7 @@ class Terminal(unittest.TestCase):
                                  ("nosuch", r'unknown command "nosuch"'),
                                  ("info nosuch", r'unknown item "nosuch"'),
                                  ("balloon 1", r"not available yet"),
+                                 ("hostfwd_remove nosuch tcp::9", r'no user network "nosuch"'),
                                  ("help stop", r"stop emulation"),
                                  ("eject nosuch", r'no drive "nosuch"'),
                                  ("memsave 1", r"size is missing")]:
