@@ -11,6 +11,7 @@
 #include "vm/input.h"
 #include "vm/runstate.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <glib.h>
 #include <string.h>
@@ -508,6 +509,39 @@ static void sd_board(const char *path)
 	poke(GPIO_D + (1 << 2), 0);
 }
 
+/* A program with more bss than the board has memory runs, as long as it does not go there. */
+START_TEST(large_bss)
+{
+	struct {
+		Elf32_Ehdr head;
+		Elf32_Phdr load[2];
+		uint32_t vectors[4];
+	} file = {
+		.head = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT},
+			 .e_type = ET_EXEC,
+			 .e_machine = EM_ARM,
+			 .e_version = EV_CURRENT,
+			 .e_entry = 0x101,
+			 .e_phoff = sizeof(Elf32_Ehdr),
+			 .e_ehsize = sizeof(Elf32_Ehdr),
+			 .e_phentsize = sizeof(Elf32_Phdr),
+			 .e_phnum = 2},
+		.load = {{.p_type = PT_LOAD, .p_filesz = 16, .p_memsz = 16},
+			 {.p_type = PT_LOAD,
+			  .p_vaddr = 0x20000000,
+			  .p_paddr = 0x20000000,
+			  .p_memsz = 1 << 20}},
+		.vectors = {0x20001000, 0x101, 7, 8},
+	};
+
+	file.load[0].p_offset = (uint32_t)((char *)file.vectors - (char *)&file);
+	arm_rig_new("lm3s6965evb", &file, sizeof(file));
+	ck_assert_uint_eq(peek(8), 7);
+	ck_assert_uint_eq(peek(0x2000fffc), 0);
+	ck_assert_uint_eq(arm_cpu_get_reg(cpu_first(), 15), 0x100);
+}
+END_TEST
+
 START_TEST(sd_card)
 {
 	char *path = temp_image(4 << 20);
@@ -563,7 +597,7 @@ int main(void)
 	const TTest *const tests[] = {
 		reset_vector, systick,	     priorities,  timer_32bit, timer_16bit, timer_rtc,
 		watchdog,     adc,	     oled_on_i2c, oled_on_ssi, keys,	    gpio_lock,
-		ethernet,     ethernet_fifo, flash,	  sd_card,     NULL};
+		ethernet,     ethernet_fifo, flash,	  sd_card,     large_bss,   NULL};
 
 	return run_suite("stellaris", tests);
 }

@@ -19,32 +19,38 @@ struct loader *loader_new(struct address_space *memory)
 	return (struct loader *)dev;
 }
 
-/* Whether all of it is memory, in however many regions. */
-static bool is_memory(const struct address_space *as, uint64_t addr, uint64_t size)
+/* How many bytes from `addr` on are memory, in however many regions; at most `size`. */
+static uint64_t memory_at(const struct address_space *as, uint64_t addr, uint64_t size)
 {
-	uint64_t last = addr + size - 1;
+	uint64_t at = addr, end = addr + size < addr ? UINT64_MAX : addr + size;
 
-	if (last < addr)
-		return false;
-	for (;;) {
-		const struct flat_range *r = address_space_find(as, addr);
+	while (at < end) {
+		const struct flat_range *r = address_space_find(as, at);
 		if (!r || (r->region->kind != REGION_RAM && r->region->kind != REGION_ROM))
-			return false;
-		if (r->last >= last)
-			return true;
-		addr = r->last + 1;
+			break;
+		if (r->last >= end - 1)
+			return end - addr;
+		at = r->last + 1;
 	}
+	return at - addr;
 }
 
 struct error *loader_add(struct loader *l, uint64_t addr, struct bytes data, uint64_t size)
 {
 	struct loader_blob blob = {addr, MAX(size, data.size), NULL};
+	uint64_t room = memory_at(l->memory, addr, blob.size);
 
-	if (!blob.size)
-		return NULL;
-	if (!is_memory(l->memory, addr, blob.size))
+	if (room < data.size)
 		return error_new("0x%" PRIx64 " to 0x%" PRIx64 " is not all memory of this machine",
 				 addr, addr + blob.size - 1);
+	if (room < blob.size)
+		warn_report("loader: 0x%" PRIx64 " to 0x%" PRIx64
+			    ", to be zeroes, is not all memory of"
+			    " this machine",
+			    addr, addr + blob.size - 1);
+	blob.size = room;
+	if (!blob.size)
+		return NULL;
 	for (guint i = 0; i < l->blobs->len; i++) {
 		const struct loader_blob *b = &g_array_index(l->blobs, struct loader_blob, i);
 		if (addr < b->addr + b->size && b->addr < addr + blob.size)

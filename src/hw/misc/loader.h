@@ -24,8 +24,9 @@ struct loader {
 
 /* Makes and realizes one. */
 struct loader *loader_new(struct address_space *memory);
-/* Adds a copy of `data`, followed by zeroes up to `size` bytes. Fails where that is not memory or
- * overlaps what was added before. The board's memory must be mapped. */
+/* Adds a copy of `data`, followed by zeroes up to `size` bytes. Fails where data are
+ * not for memory or it overlaps what was added before; zeroes that are not for memory, as of
+ * programs with more bss than there is, bring a warning. The board's memory must be mapped. */
 struct error *loader_add(struct loader *l, uint64_t addr, struct bytes data,
 			 uint64_t size) NODISCARD;
 
