@@ -1,7 +1,8 @@
 /*
  * The bFLT loader: flat binaries of uClinux. Source: the format as include/linux/flat.h of the
  * kernel has it: a big-endian header, text, data, then relocations, which are offsets of words that
- * hold an offset from the start of text. Version 4; compressed by gzip in whole, or data alone.
+ * hold an offset from the start of text. Version 4; compressed by gzip behind the header, or
+ * from data on.
  */
 #include "user/linux/user.h"
 
@@ -41,8 +42,6 @@ static struct error *check(const struct flat *f)
 
 	if (f->rev != 4)
 		return error_new("bFLT version %u; only version 4 is supported", f->rev);
-	if (f->flags & FLAG_GZDATA)
-		return error_new("bFLT with compressed data alone is not supported");
 	if (f->entry < HEADER_SIZE || f->data_start < f->entry || f->data_end < f->data_start ||
 	    f->bss_end < f->data_end || f->bss_end > SIZE_MAX_32 || f->stack_size > SIZE_MAX_32 ||
 	    f->reloc_start < f->data_start || f->data_end > f->size || f->reloc_start > f->size ||
@@ -51,20 +50,24 @@ static struct error *check(const struct flat *f)
 	return NULL;
 }
 
-/* Appends what follows the header, decompressed. */
-static struct error *inflate_rest(struct flat *f, const uint8_t *in, uint64_t len)
+/* The file as it is with what begins at `from` decompressed. */
+static struct error *inflate_from(struct flat *f, const uint8_t *in, uint64_t len, uint64_t from)
 {
-	z_stream z = {.next_in = (uint8_t *)in, .avail_in = (unsigned int)len};
 	uint64_t room =
 		MIN(SIZE_MAX_32,
 		    MAX((uint64_t)f->reloc_start + 4 * (uint64_t)f->reloc_count, f->data_end));
-	if (room < HEADER_SIZE || inflateInit2(&z, 15 + 16) != Z_OK)
+	z_stream z = {0};
+
+	if (from < HEADER_SIZE || from > len || room < from || inflateInit2(&z, 15 + 16) != Z_OK)
 		return error_new("bFLT header and file do not agree");
+	z.next_in = (uint8_t *)in + from;
+	z.avail_in = (unsigned int)(len - from);
 	f->file = g_malloc0(room);
-	z.next_out = f->file + HEADER_SIZE;
-	z.avail_out = (unsigned int)(room - HEADER_SIZE);
+	memcpy(f->file, in, from);
+	z.next_out = f->file + from;
+	z.avail_out = (unsigned int)(room - from);
 	int code = inflate(&z, Z_FINISH);
-	f->size = HEADER_SIZE + z.total_out;
+	f->size = from + z.total_out;
 	inflateEnd(&z);
 	return code == Z_STREAM_END || code == Z_BUF_ERROR || code == Z_OK
 		       ? NULL
@@ -85,8 +88,9 @@ static struct error *read_all(struct flat *f, int fd)
 		return error_new("the file cannot be read");
 	}
 	read_header(f, raw);
-	if (f->flags & FLAG_GZIP) {
-		err = inflate_rest(f, raw + HEADER_SIZE, (uint64_t)st.st_size - HEADER_SIZE);
+	if (f->flags & (FLAG_GZIP | FLAG_GZDATA)) {
+		err = inflate_from(f, raw, (uint64_t)st.st_size,
+				   f->flags & FLAG_GZIP ? HEADER_SIZE : f->data_start);
 		g_free(raw);
 	} else {
 		f->file = raw;
@@ -107,7 +111,7 @@ static struct error *relocate(struct thread *t, const struct flat *f, uint64_t t
 	for (uint32_t i = 0; i < f->reloc_count; i++) {
 		uint32_t at = load_be32(f->file + f->reloc_start + 4 * (uint64_t)i);
 		uint64_t limit = f->data_end - HEADER_SIZE;
-		if (at > limit - 4)
+		if ((uint64_t)at + 4 > limit)
 			return error_new("bFLT relocation %u lies outside of the program", i);
 		uint8_t word[4];
 		if (!guest_read(t, word, text + at, 4))
