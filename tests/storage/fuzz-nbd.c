@@ -1,103 +1,121 @@
-/* Hostile NBD peers. SIDE says who is tested: the input is what the other side sends. */
+/*
+ * Hostile NBD peers. SIDE says who is tested: the input is what the other side sends. The bytes of
+ * the connection (nbd-stream.c) are the input itself, without sockets or threads.
+ */
+#include "memory-file.h"
+#include "storage/nbd-address.h"
 #include "storage/nbd.h"
 
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+
+#define DISK_SIZE 65536u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+bool __wrap_nbd_recv(struct nbd_stream *s, void *buf, size_t len);
+bool __wrap_nbd_send(struct nbd_stream *s, const void *buf, size_t len);
+bool __wrap_nbd_send_two(struct nbd_stream *s, const void *head, size_t head_len, const void *data,
+			 size_t len);
+bool __wrap_nbd_skip(struct nbd_stream *s, uint64_t len);
+void __wrap_nbd_close_stream(struct nbd_stream *s);
+struct error *__wrap_nbd_address_connect(const struct nbd_address *a, int *fd);
 
-struct peer {
-	int fd;
+/* --- the connection --- */
+
+static struct {
 	const uint8_t *data;
-	size_t size;
-};
+	size_t left;
+	uint8_t sum; /* of all bytes sent, so that each is looked at */
+} wire;
 
-/* Sends the input, and swallows what comes back. */
-static void *peer_thread(void *opaque)
+bool __wrap_nbd_recv(struct nbd_stream *s, void *buf, size_t len)
 {
-	struct peer *p = opaque;
-	uint8_t trash[4096];
+	if (len > wire.left)
+		return false;
+	if (len)
+		memcpy(buf, wire.data, len);
+	wire.data += len;
+	wire.left -= len;
+	return true;
+}
 
-	nbd_send(&(struct nbd_stream){.fd = p->fd}, p->data, p->size);
-	shutdown(p->fd, SHUT_WR);
-	while (read(p->fd, trash, sizeof(trash)) > 0)
-		;
-	close(p->fd);
+bool __wrap_nbd_send(struct nbd_stream *s, const void *buf, size_t len)
+{
+	const uint8_t *p = buf;
+
+	for (size_t i = 0; i < len; i++)
+		wire.sum += p[i];
+	return true;
+}
+
+bool __wrap_nbd_send_two(struct nbd_stream *s, const void *head, size_t head_len, const void *data,
+			 size_t len)
+{
+	return __wrap_nbd_send(s, head, head_len) && __wrap_nbd_send(s, data, len);
+}
+
+bool __wrap_nbd_skip(struct nbd_stream *s, uint64_t len)
+{
+	if (len > wire.left)
+		return false;
+	wire.data += len;
+	wire.left -= len;
+	return true;
+}
+
+void __wrap_nbd_close_stream(struct nbd_stream *s)
+{
+}
+
+struct error *__wrap_nbd_address_connect(const struct nbd_address *a, int *fd)
+{
+	*fd = 0;
 	return NULL;
 }
 
-static void server(const uint8_t *data, size_t size)
-{
-	struct nbd_export e = {.name = "", .description = "", .size = 1 << 20};
-	int fd = memfd_create("disk", MFD_CLOEXEC), pair[2];
-	char path[64];
+/* --- both sides --- */
 
-	g_snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (ftruncate(fd, 1 << 20) || socketpair(AF_UNIX, SOCK_STREAM, 0, pair))
-		return;
-	error_free(image_open(path, "raw", IMAGE_RDWR | IMAGE_NO_LOCK, &e.image));
+static void server(bool negotiated)
+{
+	struct nbd_export e = {.name = "", .description = "", .size = DISK_SIZE};
+
+	memory_file_set(NULL, 0, DISK_SIZE, DISK_SIZE);
+	error_free(image_open_on(memory_file_open(IMAGE_RDWR), "raw", IMAGE_RDWR, &e.image));
 	g_mutex_init(&e.mutex);
-	struct peer p = {pair[0], data, size};
-	GThread *t = g_thread_new("peer", peer_thread, &p);
-	if (size & 1)
-		nbd_transmit(&e, pair[1]), close(pair[1]);
+	if (negotiated)
+		nbd_transmit(&e, 0);
 	else
-		nbd_serve(&e, pair[1]);
-	g_thread_join(t);
+		nbd_serve(&e, -1);
 	image_close(e.image);
-	close(fd);
 }
 
-struct listener {
-	int fd;
-	struct peer peer;
-};
-
-static void *accept_thread(void *opaque)
+static void client(void)
 {
-	struct listener *l = opaque;
-
-	l->peer.fd = accept(l->fd, NULL, NULL);
-	return peer_thread(&l->peer);
-}
-
-static void client(const uint8_t *data, size_t size)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	struct listener l = {.fd = socket(AF_UNIX, SOCK_STREAM, 0), .peer = {-1, data, size}};
 	static uint8_t buf[70000];
+	struct image_extent extent;
 	struct image *img;
+	struct error *err = image_open_file("nbd:unix:/nowhere", IMAGE_RDWR, &img);
 
-	g_snprintf(sun.sun_path, sizeof(sun.sun_path), "/tmp/fuzz-nbd.%d", getpid());
-	unlink(sun.sun_path);
-	if (bind(l.fd, (struct sockaddr *)&sun, sizeof(sun)) || listen(l.fd, 1))
-		return;
-	GThread *t = g_thread_new("peer", accept_thread, &l);
-	char *name = g_strdup_printf("nbd:unix:%s", sun.sun_path);
-	struct error *err = image_open_file(name, IMAGE_RDWR, &img);
 	if (err) {
 		error_free(err);
-	} else {
-		image_pread(img, 0, buf, MIN(img->size, sizeof(buf)));
-		image_pwrite(img, 0, buf, MIN(img->size, 1000));
-		image_flush(img);
-		image_close(img);
+		return;
 	}
-	g_thread_join(t);
-	g_free(name);
-	close(l.fd);
-	unlink(sun.sun_path);
+	image_map(img, 0, img->size, &extent);
+	image_pread(img, 0, buf, MIN(img->size, sizeof(buf)));
+	image_pwrite(img, 0, buf, MIN(img->size, 1000));
+	image_write_zeroes(img, 0, MIN(img->size, 4096), IMAGE_UNMAP);
+	image_discard(img, 0, MIN(img->size, 4096));
+	image_flush(img);
+	image_close(img);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	wire.data = data;
+	wire.left = size;
 	if (!strcmp(SIDE, "server"))
-		server(data, size);
+		server(size & 1);
 	else
-		client(data, size);
+		client();
 	return 0;
 }

@@ -68,9 +68,15 @@ static unsigned int entries_of(const char *path)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char top[] = "/tmp/fuzz-vvfat-XXXXXX";
+	/* in memory where the host has such a folder; TMPDIR is where overlays go */
+	static const char shm[] = "/dev/shm/fuzz-vvfat-XXXXXX", tmp[] = "/tmp/fuzz-vvfat-XXXXXX";
+	bool in_memory = !access("/dev/shm", W_OK);
+	char top[sizeof(shm)];
 	struct image *img;
 
+	g_strlcpy(top, in_memory ? shm : tmp, sizeof(top));
+	if (in_memory)
+		g_setenv("TMPDIR", "/dev/shm", TRUE);
 	if (size < 2 || !g_mkdtemp(top))
 		return 0;
 	char *dir = g_build_filename(top, "dir", NULL), *sub = g_build_filename(dir, "sub", NULL);
