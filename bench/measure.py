@@ -13,12 +13,19 @@ BAR, GAP, LEFT, WIDTH = 11, 9, 110, 520
 COLOURS = ("#4878a8", "#d08040", "#60a060", "#a05080")
 
 
-def interleave(machines, runs):
-    """Runs each machine in turn, RUNS times; prints each run; returns {machine: [sample]}."""
+def interleave(machines, runs, warm_up=False, alternate=False):
+    """Runs each machine in turn, RUNS times; prints each run; returns {machine: [sample]}.
+
+    WARM_UP: one more round before, which does not count. ALTERNATE: each round in the other order,
+    for where a machine pays for what the one before it left behind.
+    """
     samples = {name: [] for name in machines}
-    for number in range(runs):
-        for name, run in machines.items():
+    for number in range(-1 if warm_up else 0, runs):
+        order = list(machines.items())
+        for name, run in reversed(order) if alternate and number % 2 else order:
             sample = run()
+            if number < 0:
+                continue
             samples[name].append(sample)
             figures = " ".join(f"{key}={value:.3f}" for key, value in sample.items())
             print(f"run {number + 1} of {runs}, {name}: {figures}", file=sys.stderr)
