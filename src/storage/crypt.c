@@ -1,10 +1,13 @@
 #include "storage/crypt.h"
 
+#include "storage/image.h"
+
 #include "base/bytes.h"
 
 #include <glib.h>
 #include <nettle/aes.h>
 #include <nettle/cbc.h>
+#include <string.h>
 
 struct aes_key {
 	struct aes128_ctx encrypt, decrypt;
@@ -52,4 +55,18 @@ void aes_decrypt_sectors(const struct aes_key *key, uint64_t sector, uint8_t *bu
 		cbc_decrypt(&key->decrypt, (nettle_cipher_func *)aes128_decrypt, 16, iv, 512, buf,
 			    buf);
 	}
+}
+
+bool crypt_configure(struct image *img, const char *key, const char *value, struct error **err)
+{
+	if (!strcmp(key, "encrypt.key-secret")) {
+		g_free(img->key_secret);
+		img->key_secret = g_strdup(value);
+		return true;
+	}
+	if (strcmp(key, "encrypt.format"))
+		return false;
+	if (strcmp(value, "aes"))
+		*err = error_new("encrypt.format=%s: the image has \"aes\"", value);
+	return true;
 }

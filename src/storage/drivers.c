@@ -3,9 +3,10 @@
 #include <string.h>
 
 static const struct image_driver *const drivers[] = {
-	&raw_driver, &qcow2_driver, &qcow_driver,	 &cow_driver,	&vmdk_driver,
-	&vpc_driver, &vdi_driver,   &parallels_driver,	 &bochs_driver, &cloop_driver,
-	&dmg_driver, &file_driver,  &host_device_driver, &nbd_driver,	&vvfat_driver,
+	&raw_driver,	     &qcow2_driver, &qcow_driver,  &cow_driver,
+	&vmdk_driver,	     &vpc_driver,   &vdi_driver,   &parallels_driver,
+	&bochs_driver,	     &cloop_driver, &dmg_driver,   &file_driver,
+	&host_device_driver, &nbd_driver,   &vvfat_driver, &blkdebug_driver,
 };
 
 const struct image_driver *image_driver_at(unsigned int i)

@@ -1,5 +1,6 @@
 /* Opening, closing and the checked data paths of storage/image.h. */
 #include "storage/drivers.h"
+#include "storage/image-options.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -56,6 +57,7 @@ static int node_free(struct image *img)
 		err = image_close(img->file);
 	g_free(img->backing_file);
 	g_free(img->backing_format);
+	g_free(img->key_secret);
 	g_free(img->filename);
 	g_free(img->state);
 	g_free(img);
@@ -82,9 +84,15 @@ struct error *image_open_file(const char *filename, unsigned int flags, struct i
 	*out = NULL;
 	if (!driver)
 		return error_new("Unknown protocol '%.*s'", (int)strcspn(filename, ":"), filename);
-	if (driver == &file_driver && g_str_has_prefix(filename, "file:"))
+	bool stripped = driver == &file_driver && g_str_has_prefix(filename, "file:");
+	if (stripped)
 		filename += 5;
 	struct image *img = node_new(driver, filename, flags);
+	/* What follows "file:" is a path, whatever it looks like. */
+	if (stripped && image_path_has_protocol(filename)) {
+		g_free(img->filename);
+		img->filename = g_strconcat("./", filename, NULL);
+	}
 	struct error *err = driver->open(img);
 	if (err && (flags & IMAGE_AUTO_RDONLY) && (flags & IMAGE_RDWR) &&
 	    (err->code == EACCES || err->code == EROFS || err->code == EPERM)) {
@@ -100,6 +108,22 @@ struct error *image_open_file(const char *filename, unsigned int flags, struct i
 	return NULL;
 }
 
+struct error *image_node_over(const struct image_driver *driver, struct image *file,
+			      const char *filename, unsigned int flags, struct image **out)
+{
+	struct image *img = node_new(driver, filename, flags);
+	struct error *err;
+
+	*out = NULL;
+	img->file = file;
+	err = driver->open(img);
+	if (err)
+		node_free(img);
+	else
+		*out = img;
+	return err;
+}
+
 static struct error *chain_open(const char *filename, const char *format, unsigned int flags,
 				GPtrArray *seen, struct image **out);
 
@@ -108,10 +132,12 @@ static struct error *backing_open(struct image *img, GPtrArray *seen)
 {
 	unsigned int flags = (img->flags & ~(unsigned int)(IMAGE_RDWR | IMAGE_PROBED)) |
 			     (img->backing_format ? 0 : IMAGE_PROBED);
+	if (img->backing_format && !image_driver_find(img->backing_format))
+		return error_new("Could not open backing file: Unknown driver '%s'",
+				 img->backing_format);
 	char *path = image_path_relative(img->filename, img->backing_file);
 	struct error *err = chain_open(path, img->backing_format, flags, seen, &img->backing);
 
-	err = error_prefix(err, "Could not open '%s'", path);
 	g_free(path);
 	return error_prefix(err, "Could not open backing file");
 }
@@ -175,6 +201,20 @@ static bool chain_note(GPtrArray *seen, const char *filename)
 	return true;
 }
 
+static struct error *json_open(const char *filename, const char *format, unsigned int flags,
+			       struct image **out)
+{
+	struct image_options *o = image_options_new();
+	struct error *err;
+
+	image_options_set(o, "filename", filename);
+	if (format)
+		image_options_set(o, "driver", format);
+	err = image_options_open(o, flags, out);
+	image_options_free(o);
+	return err;
+}
+
 static struct error *chain_open(const char *filename, const char *format, unsigned int flags,
 				GPtrArray *seen, struct image **out)
 {
@@ -184,8 +224,10 @@ static struct error *chain_open(const char *filename, const char *format, unsign
 	*out = NULL;
 	if (seen->len >= MAX_CHAIN)
 		return error_new("Backing chain is longer than %d images", MAX_CHAIN);
+	if (image_options_is_json(filename))
+		return json_open(filename, format, flags, out);
 	if (!chain_note(seen, filename))
-		return error_new("Backing file chain loops back to it");
+		return error_new("Backing file chain loops back to '%s'", filename);
 	err = image_open_file(filename, flags, &file);
 	if (!err)
 		err = open_on(file, format, flags, seen, out);
@@ -259,6 +301,12 @@ int image_pwrite(struct image *img, uint64_t offset, const void *buf, size_t len
 	if (!img->driver->growable && !in_range(img, offset, len))
 		return EIO;
 	return len ? img->driver->pwrite(img, offset, buf, len) : 0;
+}
+
+void image_event(struct image *img, const char *event)
+{
+	if (img->driver->event)
+		img->driver->event(img, event);
 }
 
 int image_flush(struct image *img)

@@ -103,6 +103,11 @@ struct image_driver {
 	/* `img` has file (formats), filename, flags; sets size and what else it finds. */
 	struct error *(*open)(struct image *img);
 	void (*close)(struct image *img);
+	/* Takes an option of image-options.h after the opening; false: it knows no such. */
+	bool (*configure)(struct image *img, const char *key, const char *value,
+			  struct error **err);
+	/* Is told what the node above is about to do: image_event(). */
+	void (*event)(struct image *img, const char *event);
 	struct error *(*create)(struct image_create *c);
 	/* Within [0, size) always. */
 	int (*pread)(struct image *img, uint64_t offset, void *buf, size_t len);
@@ -158,6 +163,7 @@ struct image {
 	struct image *backing; /* NULL: none, or not open */
 	char *backing_file;    /* as the header gives it, or NULL */
 	char *backing_format;  /* or NULL */
+	char *key_secret;      /* the secret that is its key, or NULL: to be asked for */
 };
 
 /* --- opening --- */
@@ -209,6 +215,8 @@ int image_map(struct image *img, uint64_t offset, uint64_t len, struct image_ext
  * where none does. Stops above `base`, which may be NULL. */
 int image_map_chain(struct image *img, struct image *base, uint64_t offset, uint64_t len,
 		    struct image_extent *e, unsigned int *depth, struct image **node);
+/* For drivers: tells the node below what comes, by blkdebug's names. */
+void image_event(struct image *img, const char *event);
 /* For drivers: reads what is below them; zeroes where there is no backing image or beyond it. */
 int image_read_backing(struct image *img, uint64_t offset, void *buf, size_t len);
 struct error *image_truncate(struct image *img, uint64_t size, const char *preallocation) NODISCARD;

@@ -375,5 +375,6 @@ const struct image_driver qcow_driver = {
 	.pwrite_prepared = qcow_write_prepared,
 	.map = cluster_map,
 	.make_empty = qcow_make_empty,
+	.configure = crypt_configure,
 	.set_key = qcow_set_key,
 };

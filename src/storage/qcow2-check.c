@@ -276,22 +276,41 @@ static int compare(struct check *c)
 	return 0;
 }
 
-/* Is the bit right? Counts and repairs. */
+/* Tells what is wrong with the counts, then mends it as far as it is asked to. */
+static int compare_and_fix(struct check *c)
+{
+	const struct image_check before = *c->r;
+	const unsigned int fix = c->fix;
+
+	c->fix = 0;
+	int err = compare(c);
+	c->fix = fix;
+	if (err || !fix || (c->r->leaks == before.leaks && c->r->corruptions == before.corruptions))
+		return err;
+	*c->r = before;
+	return compare(c);
+}
+
+/* Is the bit right for the count as it is stored now? Counts and repairs. */
 static bool copied_is_wrong(struct check *c, uint64_t entry, const char *what, uint64_t index)
 {
 	struct qcow2 *q = c->q;
+	uint64_t stored;
 	uint64_t cluster = (entry & QCOW2_OFFSET_MASK) >> q->cluster_bits;
 
 	if (cluster >= c->clusters || qcow2_offset_in_cluster(q, entry & QCOW2_OFFSET_MASK))
 		return false;
 	bool copied = entry & QCOW2_COPIED;
-	if (copied == (c->counts[cluster] == 1))
+	if (qcow2_refcount_get(c->img, cluster, &stored) || copied == (stored == 1))
 		return false;
-	bool fix = c->fix & CHECK_FIX_ERRORS;
-	tell(c,
-	     "%s OFLAG_COPIED %s: index=%" G_GUINT64_FORMAT " entry=%" G_GINT64_MODIFIER
-	     "x refcount=%u\n",
-	     fix ? "Repairing" : "ERROR", what, index, entry, c->counts[cluster]);
+	/* Who takes leaks away gives clusters back to a single user. */
+	bool fix = (c->fix & CHECK_FIX_ERRORS) || ((c->fix & CHECK_FIX_LEAKS) && c->r->leaks_fixed);
+	bool l2 = *what == 'L';
+	char *where = l2 ? g_strdup_printf("l1_index=%" G_GUINT64_FORMAT " l1_entry", index)
+			 : g_strdup("l2_entry");
+	tell(c, "%s OFLAG_COPIED %s: %s=%" G_GINT64_MODIFIER "x refcount=%" G_GUINT64_FORMAT "\n",
+	     fix ? "Repairing" : "ERROR", what, where, entry, stored);
+	g_free(where);
 	if (fix)
 		c->r->corruptions_fixed++;
 	else
@@ -338,7 +357,7 @@ static int run(struct check *c)
 	if (!err)
 		err = check_reftable(c);
 	if (!err)
-		err = compare(c);
+		err = compare_and_fix(c);
 	if (!err)
 		err = check_copied(c);
 	return err;

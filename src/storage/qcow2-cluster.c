@@ -473,6 +473,34 @@ static int drop_cluster(struct image *img, uint64_t offset, bool keep_space, boo
 	return 0;
 }
 
+static bool range_is_zero(struct image *img, uint64_t at, uint64_t end)
+{
+	struct image_extent e;
+	unsigned int depth;
+
+	for (; at < end; at += e.length)
+		if (image_map_chain(img, NULL, at, end - at, &e, &depth, NULL) ||
+		    (!e.zero && (e.allocated || e.data)))
+			return false;
+	return true;
+}
+
+/* Where the rest of the cluster is zeroes already, which no cluster of its own says, the whole
+ * becomes a zero cluster: that takes no space. */
+static bool whole_is_zero(struct image *img, uint64_t offset, uint64_t len)
+{
+	struct qcow2 *q = qcow2_of(img);
+	const uint64_t start = offset & ~(uint64_t)(q->cluster_size - 1);
+	const uint64_t end = MIN(start + q->cluster_size, img->size);
+	struct table *t;
+
+	if (q->version < 3 || qcow2_l2_find(img, offset, &t))
+		return false;
+	uint64_t entry = t ? qcow2_entry_get(t, qcow2_l2_index(q, offset)) : 0;
+	return (is_zero(q, entry) || !is_allocated(q, entry)) &&
+	       range_is_zero(img, start, offset) && range_is_zero(img, offset + len, end);
+}
+
 static int write_zero_bytes(struct image *img, uint64_t offset, uint64_t len)
 {
 	struct qcow2 *q = qcow2_of(img);
@@ -506,6 +534,8 @@ int qcow2_zero_range(struct image *img, uint64_t offset, uint64_t len, unsigned 
 			     (n == q->cluster_size || offset + n == img->size);
 		if (whole && (q->version >= 3 || !img->backing_file))
 			err = drop_cluster(img, offset, !(flags & IMAGE_UNMAP), false);
+		else if (img->backing_file && whole_is_zero(img, offset, n))
+			err = drop_cluster(img, offset, true, false);
 		else
 			err = write_zero_bytes(img, offset, n);
 		offset += n;

@@ -275,11 +275,8 @@ static struct error *write_skeleton(struct image *file, const struct parameters 
 	q.compatible = p->lazy ? COMPAT_LAZY_REFCOUNTS : 0;
 	uint64_t l1 = qcow2_l1_entries(&q, p->size);
 	if (l1 * 8 > QCOW2_MAX_L1)
-		return error_errno(EFBIG,
-				   "Image size too large for cluster size %u; the largest is "
-				   "%" G_GUINT64_FORMAT " bytes",
-				   q.cluster_size,
-				   (uint64_t)(QCOW2_MAX_L1 / 8) << (q.cluster_bits + q.l2_bits));
+		return error_new("The image size is too large for file format 'qcow2' (try using a "
+				 "larger cluster size)");
 	q.l1_size = (uint32_t)l1;
 	uint64_t l1_clusters = qcow2_clusters(&q, l1 * 8), used = 3 + l1_clusters;
 	uint64_t per_block = q.cluster_size * 8ull >> q.refcount_order;

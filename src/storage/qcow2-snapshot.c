@@ -494,7 +494,9 @@ struct error *qcow2_snapshot_delete(struct image *img, const char *id)
 	if (err)
 		return error_errno(err, "Could not delete snapshot '%s'", id);
 	g_array_remove_index(q->snapshots, (guint)index);
+	const uint64_t table = q->snapshot_offset;
 	err = write_snapshots(img);
+	bool gone = q->snapshot_offset != table; /* whatever happens now, it leaks at worst */
 	if (!err)
 		err = counts_add(img, l1, s.l1_size, -1);
 	if (!err)
@@ -507,6 +509,11 @@ struct error *qcow2_snapshot_delete(struct image *img, const char *id)
 	g_free(s.info.name);
 	if (s.extra)
 		g_byte_array_unref(s.extra);
+	if (err && gone)
+		return error_errno(err,
+				   "Could not delete snapshot '%s': Failed to free the cluster and "
+				   "L1 table",
+				   id);
 	return err ? error_errno(err, "Could not delete snapshot '%s'", id) : NULL;
 }
 

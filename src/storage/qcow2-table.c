@@ -77,6 +77,7 @@ int qcow2_table_get(struct image *img, struct table_cache *c, uint64_t offset, b
 		t->offset = offset;
 		t->data = g_malloc(q->cluster_size);
 		if (!fresh) {
+			image_event(img->file, c == &q->l2 ? "l2_load" : "refblock_load");
 			err = image_pread_padded(img->file, offset, t->data, q->cluster_size);
 			if (err) {
 				table_free(t);
@@ -200,10 +201,13 @@ int qcow2_write_back(struct image *img)
 	}
 	if (!err && q->frees->len) {
 		err = image_flush(img->file);
+		image_event(img->file, "cluster_free");
 		if (!err)
 			err = qcow2_apply_frees(img);
 		if (!err)
 			err = write_refcounts(img);
+		if (err) /* in QEMU's words */
+			fprintf(stderr, "qcow2_free_clusters failed: %s\n", g_strerror(err));
 	}
 	return err;
 }

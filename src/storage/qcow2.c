@@ -407,6 +407,22 @@ encrypt:
 	image_fact_add(facts, "refcount bits", "n", "%u", 1u << q->refcount_order);
 }
 
+/* Tunings of QEMU's: the sizes of caches and what they hold are ours to choose. */
+static bool qcow2_configure(struct image *img, const char *key, const char *value,
+			    struct error **err)
+{
+	static const char *const tunings[] = {
+		"lazy-refcounts",	  "cache-size",
+		"l2-cache-size",	  "l2-cache-entry-size",
+		"refcount-cache-size",	  "cache-clean-interval",
+		"pass-discard-request",	  "pass-discard-snapshot",
+		"pass-discard-other",	  "overlap-check",
+		"overlap-check.template", NULL,
+	};
+
+	return crypt_configure(img, key, value, err) || g_strv_contains(tunings, key);
+}
+
 const struct image_driver qcow2_driver = {
 	.name = "qcow2",
 	.help = "copy on write, snapshots, compression",
@@ -441,5 +457,6 @@ const struct image_driver qcow2_driver = {
 	.vmstate_offset = vm_state_start,
 	.facts = qcow2_facts,
 	.amend = qcow2_amend,
+	.configure = qcow2_configure,
 	.set_key = qcow2_set_key,
 };

@@ -7,11 +7,56 @@
  */
 #include "storage/drivers.h"
 
+#include "base/optstr.h"
+
 #include <errno.h>
 #include <string.h>
 
+/* The part of the file that is the disk. */
+struct raw {
+	uint64_t offset, size; /* size UINT64_MAX: to the end */
+};
+
+static uint64_t offset_of(const struct image *img)
+{
+	return ((const struct raw *)img->state)->offset;
+}
+
+static struct error *find_part(struct image *img)
+{
+	const struct raw *r = img->state;
+	uint64_t have = img->file->size;
+
+	if (r->offset > have || (r->size != UINT64_MAX && r->size > have - r->offset))
+		return error_new("The sum of offset (%" G_GUINT64_FORMAT
+				 ") and size (%" G_GUINT64_FORMAT
+				 ") has to be smaller or equal to the  actual size of the "
+				 "containing file (%" G_GUINT64_FORMAT ")",
+				 r->offset, r->size == UINT64_MAX ? 0 : r->size, have);
+	have = MIN(have - r->offset, r->size);
+	img->size = (have + SECTOR_SIZE - 1) & ~(uint64_t)(SECTOR_SIZE - 1);
+	return NULL;
+}
+
+static bool raw_configure(struct image *img, const char *key, const char *value, struct error **err)
+{
+	struct raw *r = img->state;
+	bool offset = !strcmp(key, "offset");
+
+	if (!offset && strcmp(key, "size"))
+		return false;
+	*err = parse_size(value, 1, offset ? &r->offset : &r->size);
+	if (!*err && !offset && r->size % SECTOR_SIZE)
+		*err = error_new("Specified size is not multiple of %u", SECTOR_SIZE);
+	/* "offset" comes before "size" */
+	if (!*err)
+		*err = find_part(img);
+	return true;
+}
+
 static struct error *raw_open(struct image *img)
 {
+	((struct raw *)img->state)->size = UINT64_MAX;
 	img->size = (img->file->size + SECTOR_SIZE - 1) & ~(uint64_t)(SECTOR_SIZE - 1);
 	img->zero_init = img->file->zero_init;
 	return NULL;
@@ -19,7 +64,7 @@ static struct error *raw_open(struct image *img)
 
 static int raw_pread(struct image *img, uint64_t offset, void *buf, size_t len)
 {
-	return image_pread_padded(img->file, offset, buf, len);
+	return image_pread_padded(img->file, offset_of(img) + offset, buf, len);
 }
 
 /* Would a guessed image be taken for another format after this write? */
@@ -44,23 +89,25 @@ static int raw_pwrite(struct image *img, uint64_t offset, const void *buf, size_
 {
 	if (changes_format(img, offset, buf, len))
 		return EPERM;
-	return image_pwrite(img->file, offset, buf, len);
+	return image_pwrite(img->file, offset_of(img) + offset, buf, len);
 }
 
 static int raw_discard(struct image *img, uint64_t offset, uint64_t len)
 {
 	uint64_t end = img->file->size;
 
+	offset += offset_of(img);
 	return offset < end ? image_discard(img->file, offset, MIN(len, end - offset)) : 0;
 }
 
 static int raw_write_zeroes(struct image *img, uint64_t offset, uint64_t len, unsigned int flags)
 {
-	return image_write_zeroes(img->file, offset, len, flags);
+	return image_write_zeroes(img->file, offset_of(img) + offset, len, flags);
 }
 
 static int raw_map(struct image *img, uint64_t offset, uint64_t len, struct image_extent *e)
 {
+	offset += offset_of(img);
 	if (offset >= img->file->size) {
 		*e = (struct image_extent){.length = len,
 					   .zero = true,
@@ -76,11 +123,14 @@ static int raw_map(struct image *img, uint64_t offset, uint64_t len, struct imag
 
 static struct error *raw_truncate(struct image *img, uint64_t size, const char *preallocation)
 {
-	struct error *err = image_truncate(img->file, size, preallocation);
+	const struct raw *r = img->state;
 
-	if (!err)
-		err = raw_open(img);
-	return err;
+	if (r->size != UINT64_MAX)
+		return error_new("Cannot resize fixed-size raw disks");
+	if (size > IMAGE_MAX_SIZE - r->offset)
+		return error_new("Disk size too large for the chosen offset");
+	struct error *err = image_truncate(img->file, r->offset + size, preallocation);
+	return err ? err : find_part(img);
 }
 
 static const struct image_opt raw_options[] = {
@@ -120,8 +170,10 @@ const struct image_driver raw_driver = {
 	.name = "raw",
 	.help = "the bytes of the disk",
 	.create_options = raw_options,
+	.state_size = sizeof(struct raw),
 	.probe = raw_probe,
 	.open = raw_open,
+	.configure = raw_configure,
 	.create = raw_create,
 	.pread = raw_pread,
 	.pwrite = raw_pwrite,

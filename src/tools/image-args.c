@@ -3,6 +3,7 @@
 
 #include "base/optstr.h"
 #include "base/tls.h"
+#include "storage/image-options.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ struct error *arg_check_aio(void *opaque, const struct option_spec *option, cons
 
 int tool_fail(struct error *err)
 {
+	fflush(stdout); /* what was said before comes first */
 	error_report(err);
 	return EXIT_FAILURE;
 }
@@ -59,9 +61,9 @@ int tool_fail_text(const char *format, ...)
 	va_start(args, format);
 	char *text = g_strdup_vprintf(format, args);
 	va_end(args);
-	error_report(error_new("%s", text));
+	struct error *err = error_new("%s", text);
 	g_free(text);
-	return EXIT_FAILURE;
+	return tool_fail(err);
 }
 
 char *size_text(uint64_t bytes)
@@ -168,12 +170,16 @@ static char *ask_password(const char *name)
 	return g_strdup(line);
 }
 
-static struct error *unlock(struct image *img, const char *secret)
+static struct error *unlock(struct image *img)
 {
 	for (; img; img = img->backing) {
 		if (!img->encrypted || !img->key_missing || !img->driver->set_key)
 			continue;
-		const char *known = secret && secrets ? g_hash_table_lookup(secrets, secret) : NULL;
+		const char *known = img->key_secret && secrets
+					    ? g_hash_table_lookup(secrets, img->key_secret)
+					    : NULL;
+		if (img->key_secret && !known)
+			return error_new("No secret with id '%s'", img->key_secret);
 		char *password = known ? g_strdup(known) : ask_password(img->filename);
 		struct error *err = img->driver->set_key(img, password);
 		g_free(password);
@@ -220,77 +226,17 @@ static struct error *discard_flags(const char *discard, unsigned int *flags)
 	return NULL;
 }
 
-/* The name of an NBD disk by its options: "driver=nbd,host=H,port=P,export=E,tls-creds=ID". */
-static char *nbd_name(struct optstr *o, const char *prefix)
-{
-	static const char *const keys[] = {"host",   "port",	  "path",
-					   "export", "tls-creds", "tls-hostname"};
-	const char *v[G_N_ELEMENTS(keys)];
-
-	for (unsigned int i = 0; i < G_N_ELEMENTS(keys); i++) {
-		char *key = g_strconcat(prefix, keys[i], NULL), *server;
-		v[i] = optstr_get(o, key);
-		server = g_strconcat(prefix, "server.", keys[i], NULL);
-		if (!v[i])
-			v[i] = optstr_get(o, server);
-		g_free(server);
-		g_free(key);
-	}
-	char *type = g_strconcat(prefix, "server.type", NULL);
-	optstr_get(o, type);
-	g_free(type);
-	if (!v[0] && !v[2])
-		return NULL;
-	char *export = g_uri_escape_string(v[3] ? v[3] : "", NULL, FALSE);
-	char *path = g_uri_escape_string(v[2] ? v[2] : "", "/", FALSE);
-	GString *s = g_string_new(v[4] ? "nbds" : "nbd");
-	if (v[2])
-		g_string_append_printf(s, "+unix:///%s?socket=%s", export, path);
-	else
-		g_string_append_printf(s, "://%s:%s/%s?", v[0], v[1] ? v[1] : "10809", export);
-	if (v[4])
-		g_string_append_printf(s, "&tls-creds=%s", v[4]);
-	if (v[5])
-		g_string_append_printf(s, "&tls-hostname=%s", v[5]);
-	g_free(export);
-	g_free(path);
-	return g_string_free(s, FALSE);
-}
-
 /* "driver=qcow2,file.filename=a.img", "driver=nbd,host=..." */
 static struct error *open_by_options(const char *text, unsigned int flags, struct image **img)
 {
-	struct optstr *o = optstr_parse(text, NULL);
-	const char *driver = optstr_get(o, "driver"), *file = optstr_get(o, "file.filename");
-	const char *file_driver = optstr_get(o, "file.driver");
-	const char *secret = optstr_get(o, "encrypt.key-secret");
-	const struct image_driver *d = driver ? image_driver_find(driver) : NULL;
-	char *name = NULL;
-	struct error *err = NULL;
+	struct image_options *o = image_options_new();
+	struct error *err;
 
-	optstr_get(o, "file.locking");
-	if (driver && !strcmp(driver, "nbd"))
-		name = nbd_name(o, "");
-	else if (file_driver && !strcmp(file_driver, "nbd"))
-		name = nbd_name(o, "file.");
-	if (!name)
-		name = g_strdup(file ? file : optstr_get(o, "filename"));
-	if (driver && !d)
-		err = error_new("Unknown driver '%s'", driver);
-	else if (!name)
-		err = error_new("needs file.filename= (or filename=)");
-	else
-		err = optstr_finish(o);
-	if (!err)
-		err = image_open_unnamed(name,
-					 !d	       ? NULL
-					 : d->protocol ? "raw"
-						       : driver,
-					 flags, img);
+	image_options_parse(o, text);
+	err = image_options_open(o, flags, img);
+	image_options_free(o);
 	if (!err && !(flags & IMAGE_NO_IO))
-		err = unlock(*img, secret);
-	g_free(name);
-	optstr_free(o);
+		err = unlock(*img);
 	return err;
 }
 
@@ -313,7 +259,7 @@ static struct error *open_unnamed(const struct image_args *a, const char *name, 
 	}
 	struct error *err = image_open_unnamed(name, format, flags, img);
 	if (!err && !(flags & IMAGE_NO_IO))
-		err = unlock(*img, NULL);
+		err = unlock(*img);
 	return err;
 }
 

@@ -37,7 +37,7 @@ static struct error *find_size(const struct img_args *a, struct image_create *c)
 	if (a->unsafe)
 		return error_new("Image creation needs a size parameter");
 	char *path = image_path_relative(c->filename, backing);
-	err = image_open(path, image_create_str(c, "backing_fmt"), IMAGE_NO_IO, &img);
+	err = image_open_unnamed(path, image_create_str(c, "backing_fmt"), IMAGE_NO_IO, &img);
 	g_free(path);
 	if (err)
 		return error_append(err, "\nCould not open backing image.");

@@ -38,6 +38,16 @@ static bool has_data(const struct image_extent *e)
 	return !e->zero && (e->data || e->allocated);
 }
 
+static bool read_failed(struct image *img, uint64_t at, void *buf, size_t len)
+{
+	int err = image_pread(img, at, buf, len);
+
+	if (err)
+		tool_fail_text("Error while reading offset %" G_GUINT64_FORMAT " of %s: %s", at,
+			       img->filename, g_strerror(err));
+	return err != 0;
+}
+
 /* Compares where both have bytes. */
 static int compare_common(struct img_args *a, struct image *x, struct image *y, uint64_t size,
 			  struct progress *p)
@@ -67,8 +77,7 @@ static int compare_common(struct img_args *a, struct image *x, struct image *y, 
 		}
 		if (has_data(&e1) || has_data(&e2)) {
 			n = MIN(n, COMPARE_CHUNK);
-			if (image_pread(x, at, b1, n) || image_pread(y, at, b2, n)) {
-				tool_fail_text("Error while reading offset %" G_GUINT64_FORMAT, at);
+			if (read_failed(x, at, b1, n) || read_failed(y, at, b2, n)) {
 				status = COMPARE_READ;
 				break;
 			}
@@ -103,9 +112,7 @@ static int compare_rest(struct img_args *a, struct image *img, uint64_t from)
 		n = e.length;
 		if (has_data(&e)) {
 			n = MIN(n, COMPARE_CHUNK);
-			if (image_pread(img, from, buf, n)) {
-				tool_fail_text("Error while reading offset %" G_GUINT64_FORMAT,
-					       from);
+			if (read_failed(img, from, buf, n)) {
 				status = COMPARE_READ;
 			} else if (!buffer_is_zero(buf, n)) {
 				img_say(a, "Content mismatch at offset %" G_GUINT64_FORMAT "!\n",

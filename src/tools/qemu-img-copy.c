@@ -297,9 +297,26 @@ static int read_plain(struct copy *k)
 				err = read_span(c, at, p->data, n);
 			g_async_queue_push(err ? k->free : k->work, p);
 		}
-		progress_show(&c->progress, at + n, c->size);
+		if (kind == RUN_DATA)
+			c->worked += n;
+		progress_show(&c->progress, c->worked, c->work);
 	}
 	return err;
+}
+
+/* The bytes that are to be moved: holes take no time. */
+static uint64_t count_work(struct image_copy *c)
+{
+	uint64_t work = 0;
+
+	for (uint64_t at = 0, n; at < c->size; at += n) {
+		enum run_kind kind;
+		n = c->size - at;
+		if (source_run(c, at, &n, &kind))
+			return c->size;
+		work += kind == RUN_DATA || (kind == RUN_ZERO && !c->sparse) ? n : 0;
+	}
+	return work;
 }
 
 /* --- both --- */
@@ -350,6 +367,7 @@ int image_copy_run(struct image_copy *c)
 	struct copy k = {.c = c};
 	int err = start(&k);
 
+	c->work = c->progress.on ? count_work(c) : c->size;
 	if (!err) {
 		GThread *thread = g_thread_new("writer", writer, &k);
 		err = c->compress ? read_compressing(&k) : read_plain(&k);

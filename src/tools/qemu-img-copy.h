@@ -13,6 +13,7 @@ struct image_copy {
 	bool over_backing; /* what the source leaves to its backing image, the target does too */
 	bool salvage;	   /* what cannot be read is zeroes */
 	bool compress;
+	uint64_t work, worked; /* bytes of data, for the progress */
 	struct progress progress;
 };
 

@@ -165,33 +165,80 @@ static void info_json(struct image *img, const char *in)
 	printf("%s\"dirty-flag\": false\n", in);
 }
 
-int img_info(struct img_args *a)
+static bool chain_has(GPtrArray *chain, const char *name)
 {
-	unsigned int flags = IMAGE_NO_IO | (a->backing_chain ? 0 : IMAGE_NO_BACKING);
-	struct image *img;
-	struct error *err =
-		image_args_open_as(&a->image, operand(a, 0), a->image.format, flags, &img);
+	for (unsigned int i = 0; i < chain->len; i++)
+		if (!strcmp(((struct image *)g_ptr_array_index(chain, i))->filename, name))
+			return true;
+	return false;
+}
 
-	if (err)
-		return tool_fail(err);
+/* Opens the image, and with --backing-chain each one below it by itself. */
+static struct error *open_chain(struct img_args *a, GPtrArray *chain)
+{
+	struct image_args args = a->image;
+	char *name = g_strdup(operand(a, 0)), *format = g_strdup(args.format);
+	struct error *err = NULL;
+
+	while (name && !err) {
+		struct image *img;
+		if (chain_has(chain, name)) {
+			err = error_new("Backing file '%s' creates an infinite loop.", name);
+			break;
+		}
+		err = image_args_open_as(&args, name, format, IMAGE_NO_IO | IMAGE_NO_BACKING, &img);
+		g_free(name);
+		g_free(format);
+		name = format = NULL;
+		if (err)
+			break;
+		g_ptr_array_add(chain, img);
+		if (a->backing_chain && img->backing_file) {
+			name = image_path_relative(img->filename, img->backing_file);
+			format = g_strdup(img->backing_format);
+		}
+		args.image_opts = false;
+	}
+	g_free(name);
+	g_free(format);
+	return err;
+}
+
+static void print_chain(struct img_args *a, GPtrArray *chain)
+{
+	const char *in = a->backing_chain ? "        " : "    ";
 	bool json = img_json(a);
+
 	if (json && a->backing_chain)
 		printf("[\n");
-	for (struct image *i = img; i; i = a->backing_chain ? i->backing : NULL) {
-		const char *in = a->backing_chain ? "        " : "    ";
+	for (unsigned int i = 0; i < chain->len; i++) {
+		struct image *img = g_ptr_array_index(chain, i);
 		if (json) {
 			printf("%s{\n", in + 4);
-			info_json(i, in);
-			printf("%s}%s\n", in + 4, a->backing_chain && i->backing ? "," : "");
+			info_json(img, in);
+			printf("%s}%s\n", in + 4, i + 1 < chain->len ? "," : "");
 		} else {
-			if (i != img)
+			if (i)
 				printf("\n");
-			info_human(i);
+			info_human(img);
 		}
 	}
 	if (json && a->backing_chain)
 		printf("]\n");
-	return img_close(img, 0);
+}
+
+int img_info(struct img_args *a)
+{
+	GPtrArray *chain = g_ptr_array_new();
+	struct error *err = open_chain(a, chain);
+	int status = 0;
+
+	if (!err)
+		print_chain(a, chain);
+	for (unsigned int i = 0; i < chain->len; i++)
+		status = img_close(g_ptr_array_index(chain, i), status);
+	g_ptr_array_free(chain, TRUE);
+	return err ? tool_fail(err) : status;
 }
 
 /* --- map --- */

@@ -65,7 +65,7 @@ void progress_show(struct progress *p, uint64_t done, uint64_t total)
 void progress_end(struct progress *p)
 {
 	if (p->on)
-		printf("    (100.00/100%%)\n");
+		printf("    (100.00/100%%)\r\n");
 }
 
 struct error *img_size(const char *text, uint64_t *size)

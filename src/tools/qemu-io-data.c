@@ -55,11 +55,8 @@ static void dump(const uint8_t *buf, uint64_t offset, size_t len)
 	for (size_t i = 0; i < len; i += 16) {
 		size_t n = MIN(16, len - i);
 		printf("%08" G_GINT64_MODIFIER "x:  ", offset + i);
-		for (size_t j = 0; j < 16; j++)
-			if (j < n)
-				printf("%02x ", buf[i + j]);
-			else
-				printf("   ");
+		for (size_t j = 0; j < n; j++)
+			printf("%02x ", buf[i + j]);
 		putchar(' ');
 		for (size_t j = 0; j < n; j++)
 			putchar(isalnum(buf[i + j]) ? buf[i + j] : '.');

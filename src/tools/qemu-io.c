@@ -57,9 +57,13 @@ char *io_amount(double bytes)
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(units); i++, unit /= 1024) {
 		double n = bytes / unit;
-		if (bytes >= unit)
-			return g_strdup_printf(n == (double)(uint64_t)n ? "%.0f %s" : "%.3f %s", n,
-					       units[i]);
+		if (bytes < unit)
+			continue;
+		char number[32];
+		g_snprintf(number, sizeof(number), "%.3f", n);
+		if (g_str_has_suffix(number, ".000"))
+			*strchr(number, '.') = 0;
+		return g_strdup_printf("%s %s", number, units[i]);
 	}
 	return g_strdup_printf(bytes == (double)(uint64_t)bytes ? "%.0f bytes" : "%f bytes", bytes);
 }
@@ -98,8 +102,7 @@ static int shell_close(struct io_shell *s)
 static char *with_options(const char *options, const char *file)
 {
 	char *escaped = optstr_escape(file ? file : "");
-	char *all =
-		file ? g_strdup_printf("%s,file.filename=%s", options, escaped) : g_strdup(options);
+	char *all = file ? g_strdup_printf("%s,filename=%s", options, escaped) : g_strdup(options);
 
 	g_free(escaped);
 	return all;
@@ -139,12 +142,6 @@ static int cmd_reopen(struct io_words *w)
 
 	if (w->has['r'] && w->has['w'])
 		return io_usage(w->command);
-	if (w->has['o']) {
-		error_report(error_new("reopen -o %s: options cannot be changed while the image "
-				       "is open; close it and open it with them",
-				       w->value['o']));
-		return EINVAL;
-	}
 	struct error *err = image_cache_flags(w->value['c'], &flags, &through);
 	if (err) {
 		error_report(err);
@@ -158,7 +155,14 @@ static int cmd_reopen(struct io_words *w)
 	}
 	if (w->has['r'] || w->has['w'])
 		s->args.readonly = w->has['r'];
-	char *name = g_strdup(s->name);
+	char *name;
+	if (!w->has['o'])
+		name = g_strdup(s->name);
+	else if (s->args.image_opts)
+		name = g_strdup_printf("%s,%s", s->name, w->value['o']);
+	else
+		name = with_options(w->value['o'], s->name);
+	s->args.image_opts |= w->has['o'];
 	e = e ? e : shell_open(s, name);
 	g_free(name);
 	return e;
@@ -223,9 +227,10 @@ const struct io_command io_shell_commands[] = {
 	 " -U  without locks against others\n -t  cache mode\n -d  what becomes of discards\n"
 	 " -o  options: driver=qcow2,lazy-refcounts=on ..."},
 	{"close", "c", "", 0, 0, false, false, cmd_close, "", "closes the image", NULL},
-	{"reopen", NULL, "rwc:o:", 0, 0, false, false, cmd_reopen, "[(-r|-w)] [-c cache]",
-	 "closes the image and opens it in another way",
-	 " -r  read-only\n -w  for writing\n -c  with this cache mode"},
+	{"reopen", NULL, "rwc:o:", 0, 0, false, false, cmd_reopen,
+	 "[(-r|-w)] [-c cache] [-o options]", "closes the image and opens it in another way",
+	 " -r  read-only\n -w  for writing\n -c  with this cache mode\n"
+	 " -o  with these options besides those it has"},
 	{"quit", "q", "", 0, 0, true, false, cmd_quit, "", "leaves", NULL},
 	{"help", "?", "", 0, 1, true, false, cmd_help, "[command]", "tells about the commands",
 	 NULL},
