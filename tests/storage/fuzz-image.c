@@ -89,7 +89,7 @@ static void shorten(struct image *file, uint64_t at, uint32_t max)
 }
 
 /* Long tables of level 1 are legal, and take long: not what is looked for. */
-static void shorten_tables(struct image *file)
+static void shorten_qcow2(struct image *file)
 {
 	uint8_t head[72], sn[40];
 	uint64_t at;
@@ -116,11 +116,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > MEMORY_FILE_MAX / 2)
 		return -1;
 	memory_file_set(data, size, 0, MEMORY_FILE_MAX);
-	if (!strcmp(FORMAT, "qcow2")) {
-		struct image *file = memory_file_open(IMAGE_RDWR);
-		shorten_tables(file);
-		image_close(file);
-	}
+	struct image *file = memory_file_open(IMAGE_RDWR);
+	if (!strcmp(FORMAT, "qcow2"))
+		shorten_qcow2(file);
+	else if (!strcmp(FORMAT, "cloop"))
+		shorten(file, 128, 65536);
+	image_close(file);
 	struct error *err = open_input(IMAGE_RDWR, &img);
 	if (err && err->code == EACCES) {
 		error_free(err);

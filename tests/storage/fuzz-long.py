@@ -150,7 +150,7 @@ def by_hand(name):
 
 def run(program, seeds, findings, runs, seconds):
     command = [program, f"-runs={runs}", "-malloc_limit_mb=256", "-rss_limit_mb=3000",
-               "-max_len=65536", "-timeout=10", "-print_final_stats=1", "-detect_leaks=0",
+               "-max_len=65536", "-timeout=100", "-print_final_stats=1", "-detect_leaks=0",
                f"-artifact_prefix={findings}/{program.name}-", seeds]
     if seconds:
         command.append(f"-max_total_time={seconds}")
