@@ -49,7 +49,6 @@ struct error *arg_check_aio(void *opaque, const struct option_spec *option, cons
 
 int tool_fail(struct error *err)
 {
-	fflush(stdout); /* what was said before comes first */
 	error_report(err);
 	return EXIT_FAILURE;
 }

@@ -107,6 +107,7 @@ static void say_formatting(const struct img_args *a, const struct image_create *
 			printf(" %s=%s", o->name, value);
 	}
 	printf("\n");
+	fflush(stdout); /* errors come after it */
 }
 
 static struct error *create(const struct img_args *a, struct image_create *c)
