@@ -128,17 +128,16 @@ static struct error *create_devices(struct versatile *v)
 
 static struct error *versatile_init(struct machine *m, uint32_t board_id)
 {
-	struct versatile *v = g_new0(struct versatile, 1);
+	struct versatile v = {.board = arm_board_new(m)};
 	struct error *err;
 
-	v->board = arm_board_new(m);
 	region_batch_begin();
-	err = arm_board_create_cpus(v->board);
-	err = err ? err : arm_board_create_ram(v->board, 0);
-	err = err ? err : create_devices(v);
+	err = arm_board_create_cpus(v.board);
+	err = err ? err : arm_board_create_ram(v.board, 0);
+	err = err ? err : create_devices(&v);
 	region_batch_end();
-	v->board->boot.board_id = board_id;
-	return err ? err : arm_boot_load(&v->board->boot);
+	v.board->boot.board_id = board_id;
+	return err ? err : arm_boot_load(&v.board->boot);
 }
 
 static struct error *versatilepb_init(struct machine *m)

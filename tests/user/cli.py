@@ -82,6 +82,8 @@ def main():
         (pathlib.Path(folder) / "etc" / "only-here").write_text("prefixed\n")
         r = run(["-L", folder, "/bin/cat", "/etc/only-here"])
         (pathlib.Path(folder) / "proc").mkdir()
+        root = run(["-L", folder, "/bin/ls", "-A", "/"]).stdout.decode().split("\n")
+        expect("-L has no root", set(root) >= set(os.listdir("/")), r)
         expect("-L has no /proc", b"self" in run(["-L", folder, "/bin/ls", "/proc"]).stdout, r)
         expect("-L", r.stdout == b"prefixed\n", r)
     r = run(["-s", "1M", "/bin/bash", "-c", "f() { [ $1 = 0 ] || f $(($1 - 1)); }; f 50; echo ok"])

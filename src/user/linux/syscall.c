@@ -121,8 +121,9 @@ static void take_arguments(const struct abi *abi, const struct call *call, const
 	}
 }
 
-/* An unpacked system has empty folders where the kernel's file systems are to be mounted. */
-static bool kernel_has(const char *path)
+/* An unpacked system has empty folders where the kernel's file systems are to be mounted; and the
+ * root is the host's, as it is for chdir(). */
+static bool is_hosts(const char *path)
 {
 	static const char *const roots[] = {"/proc", "/sys", "/dev"};
 
@@ -131,14 +132,14 @@ static bool kernel_has(const char *path)
 		if (!strncmp(path, roots[i], len) && (!path[len] || path[len] == '/'))
 			return true;
 	}
-	return false;
+	return !path[strspn(path, "/")];
 }
 
 const char *prefix_path(const struct process *p, const char *path, char *buffer)
 {
 	struct stat st;
 
-	if (!p->prefix || path[0] != '/' || kernel_has(path))
+	if (!p->prefix || path[0] != '/' || is_hosts(path))
 		return path;
 	if (strlen(p->prefix) + strlen(path) >= PATH_MAX)
 		return path;
