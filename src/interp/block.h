@@ -27,10 +27,10 @@ struct block {
 	struct block *page_next[2]; /* in the lists of those pages */
 	struct op_where *op_where;  /* cold: one an op */
 	/* The second tier (interp/tier.h) */
-	handler_fn *entry_fn;  /* what ops[0].fn was when it was decoded */
-	uint32_t heat;	       /* entries until it is hot */
+	handler_fn *entry_fn;	    /* what ops[0].fn was when it was decoded */
+	uint32_t heat;		    /* entries until it is hot */
 	struct code_region *region; /* what op_run_region runs here */
-	GSList *regions;       /* that are made of this block and others */
+	GSList *regions;	    /* that are made of this block and others */
 	struct op ops[];
 };
 
@@ -126,6 +126,12 @@ static ALWAYS_INLINE struct block *block_of_first_op(const struct op *op)
 	return (struct block *)((char *)op - offsetof(struct block, ops));
 }
 
+/* What its first op does now; others may change that at any time. */
+static ALWAYS_INLINE handler_fn *entry_of(const struct block *b)
+{
+	return __atomic_load_n(&b->ops[0].fn, __ATOMIC_ACQUIRE);
+}
+
 static ALWAYS_INLINE struct jump_cache_entry *jump_cache_slot(struct vcpu *v, uint64_t pc)
 {
 	return &v->jump_cache[(pc ^ (pc >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1)];
@@ -138,7 +144,8 @@ static ALWAYS_INLINE struct block *jump_cache_probe(struct vcpu *v, uint64_t pc)
 	struct block *b = e->block;
 
 	if (LIKELY(e->key == (pc ^ v->jump_generation)) &&
-	    LIKELY(b->mode == v->mode && b->base == v->code_base && b->valid))
+	    LIKELY(b->mode == v->mode && b->base == v->code_base &&
+		   __atomic_load_n(&b->valid, __ATOMIC_RELAXED)))
 		return b;
 	return NULL;
 }

@@ -175,7 +175,7 @@ static void run_from_pc(struct vcpu *v, unsigned int limit)
 	if (UNLIKELY(v->recording) && b->cached)
 		record_block(v, b);
 	else
-		b->ops[0].fn(v, b->ops, v->budget - b->insns);
+		entry_of(b)(v, b->ops, v->budget - b->insns);
 	v->op = NULL;
 	v->insn_limit = 0;
 }

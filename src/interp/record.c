@@ -35,7 +35,7 @@ void record_block(struct vcpu *v, struct block *b)
 	r->blocks[r->count++] = b;
 	if (r->count == RECORD_BLOCKS)
 		finish(v);
-	handler_fn *fn = __atomic_load_n(&b->ops[0].fn, __ATOMIC_ACQUIRE);
+	handler_fn *fn = entry_of(b);
 	if (fn == op_run_region || fn == op_profile)
 		fn = b->entry_fn;
 	v->record_shift = RECORD_SHIFT;

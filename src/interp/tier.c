@@ -93,7 +93,7 @@ static NOINLINE void block_is_hot(struct vcpu *v, struct block *b)
 	set_entry(b, tier_options.threshold, b->entry_fn);
 	/* While the module is being loaded, it is counted anew; while another block's followers are
 	 * being recorded, it soon comes again. */
-	if (!ready && tier.state != MODULE_FAILED)
+	if (!ready && __atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) != MODULE_FAILED)
 		set_entry(b, tier_options.threshold, op_profile);
 	else if (ready && !tier.module->promote(v, b))
 		set_entry(b, MAX(tier_options.threshold / 16, 1u), op_profile);
@@ -252,8 +252,10 @@ void region_unlink(struct code_region *r)
 }
 
 /* A vCPU may be in the region: others notice at their next block. Without an exit the region would
- * go on with code that is no longer there; the caller's own vCPU leaves when its store is done. */
-static void kick_others(void)
+ * go on with code that is no longer there; the caller's own vCPU leaves when its store is done.
+ * (Those that wait need not be woken, which would want the machine lock: that comes before the
+ * cache's.) */
+static void send_others_out(void)
 {
 	struct cpu *self = cpu_current();
 
@@ -261,7 +263,7 @@ static void kick_others(void)
 		return;
 	for (struct cpu *cpu = cpu_first(); cpu; cpu = cpu->next)
 		if (cpu != self)
-			cpu_kick(cpu);
+			__atomic_store_n(&cpu->exit_request, 1, __ATOMIC_SEQ_CST);
 }
 
 void tier_block_dropped(struct block *b)
@@ -270,7 +272,7 @@ void tier_block_dropped(struct block *b)
 		region_retire(i->data);
 	g_slist_free(b->regions);
 	b->regions = NULL;
-	kick_others();
+	send_others_out();
 }
 
 void tier_flush(void)

@@ -251,7 +251,9 @@ void vcpus_tlb_protect(struct ram *ram, uint64_t page_offset)
 
 static bool page_is_clean(const struct ram *ram, uint64_t offset)
 {
-	return ram->dirty && ram->dirty[offset >> GUEST_PAGE_BITS] != 0xff;
+	uint64_t page = offset >> GUEST_PAGE_BITS;
+
+	return ram->dirty && ~__atomic_load_n(&ram->dirty[page], __ATOMIC_RELAXED) & RAM_DIRTY_ALL;
 }
 
 static bool page_has_code(const struct ram *ram, uint64_t offset)
@@ -362,7 +364,8 @@ static void stored_slowly(struct vcpu *v, uint64_t va, unsigned int size, struct
 			  struct tlb_detail *d)
 {
 	if (d->ram->dirty)
-		d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS] = 0xff;
+		__atomic_store_n(&d->ram->dirty[d->ram_offset >> GUEST_PAGE_BITS], RAM_DIRTY_ALL,
+				 __ATOMIC_RELAXED);
 	if (page_has_code(d->ram, d->ram_offset))
 		blocks_invalidate(d->ram, d->ram_offset + (va & ~GUEST_PAGE_MASK), size);
 	if (page_has_code(d->ram, d->ram_offset))

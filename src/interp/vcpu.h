@@ -148,8 +148,8 @@ struct vcpu {
 	uint32_t events;       /* pending lines and traps, bits of the ISA; atomic */
 	int64_t budget_start;  /* what `budget` was when it was last charged to cpu.instructions */
 	struct block *scratch; /* a block that is not to be kept, of BLOCK_SCRATCH_SIZE bytes */
-	uint8_t code_bytes[2][16]; /* code that is not in RAM, fetched before it is decoded */
-	const struct op *one_next; /* where the op that tier_run_one() runs went on */
+	uint8_t code_bytes[2][16];   /* code that is not in RAM, fetched before it is decoded */
+	const struct op *one_next;   /* where the op that tier_run_one() runs went on */
 	struct block_record *record; /* interp/record.h; NULL: not yet used */
 	bool recording;
 	int64_t record_shift;	 /* how far budget and budget_start are off while a block runs */

@@ -80,7 +80,7 @@ static void retire_old(const struct job *job)
 	struct code_region *old = region_of(job);
 
 	if (old)
-		old->valid = false;
+		__atomic_store_n(&old->valid, false, __ATOMIC_RELEASE);
 }
 
 /* Makes the region current, unless its code has changed meanwhile. `lock` is held. */
@@ -140,7 +140,7 @@ static void do_job(struct compiler *c, struct job *job)
 	} else {
 		struct code_region *old = region_of(job);
 		if (old)
-			old->replaced = false;
+			__atomic_store_n(&old->replaced, false, __ATOMIC_RELAXED);
 		m.outdated++;
 	}
 	g_mutex_unlock(&m.lock);
@@ -278,8 +278,9 @@ static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exi
 	bool useful = x->kind == EXIT_INTERPRET || x->kind == EXIT_REST || x->kind == EXIT_BRANCH ||
 		      x->kind == EXIT_DONE;
 
-	if (!useful || r->replaced || !r->valid || !r->hints || r->hints->version >= versions ||
-	    tier_options.accel == ACCEL_CHECK ||
+	if (!useful || __atomic_load_n(&r->replaced, __ATOMIC_RELAXED) ||
+	    !__atomic_load_n(&r->valid, __ATOMIC_ACQUIRE) || !r->hints ||
+	    r->hints->version >= versions || tier_options.accel == ACCEL_CHECK ||
 	    x->count < (uint32_t)EXIT_HOT << (2 * r->hints->version))
 		return;
 	struct job *job = job_new(v, r->entry, r, x);
@@ -287,7 +288,7 @@ static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exi
 		job_free(job);
 		return;
 	}
-	r->replaced = true;
+	__atomic_store_n(&r->replaced, true, __ATOMIC_RELAXED);
 	cpu_kick(&v->cpu); /* the record begins in the loop */
 	log_printf(LOG_JIT, "jit: region 0x%" PRIx64 " leaves by exit %u (kind %u) often\n",
 		   r->entry->pc, (unsigned int)(x - r->exits), x->kind);

@@ -86,7 +86,7 @@ struct ram {
 	struct ram *next;
 };
 
-enum { RAM_DIRTY_VGA = 1, RAM_DIRTY_MIGRATION = 2 };
+enum { RAM_DIRTY_VGA = 1, RAM_DIRTY_MIGRATION = 2, RAM_DIRTY_ALL = 3 };
 
 /* Makes a container of `size` bytes. */
 void region_init(struct region *r, const char *name, uint64_t size);

@@ -9,7 +9,6 @@
 #define PAGE_BITS     12
 #define PAGE_SIZE     (UINT64_C(1) << PAGE_BITS)
 #define HUGE_PAGE     (UINT64_C(2) << 20)
-#define RAM_DIRTY_ALL (RAM_DIRTY_VGA | RAM_DIRTY_MIGRATION)
 
 static struct {
 	struct ram *first; /* by base */

@@ -337,6 +337,6 @@ void x86_events(struct vcpu *v)
 		else
 			run_one(c, true);
 	}
-	if (UNLIKELY(v->events & X86_EVENT_STEP))
+	if (UNLIKELY(__atomic_load_n(&v->events, __ATOMIC_ACQUIRE) & X86_EVENT_STEP))
 		run_one(c, false);
 }

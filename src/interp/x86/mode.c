@@ -71,7 +71,7 @@ static void follow_steps(struct x86_cpu *c, uint32_t mode)
 {
 	if (mode & (MODE_TF | MODE_BP | MODE_WATCH))
 		x86_event_set(c, X86_EVENT_STEP);
-	else if (UNLIKELY(c->v.events & X86_EVENT_STEP))
+	else if (UNLIKELY(__atomic_load_n(&c->v.events, __ATOMIC_RELAXED) & X86_EVENT_STEP))
 		x86_event_clear(c, X86_EVENT_STEP);
 }
 
