@@ -7,6 +7,7 @@
  */
 #include "interp/block.h"
 #include "interp/debug.h"
+#include "interp/direct.h"
 #include "vm/debug.h"
 
 #include "base/clock.h"
@@ -50,7 +51,8 @@ struct code_cache {
 	GHashTable *incoming; /* struct block * to struct block_in * */
 	GPtrArray *arenas;
 	struct block_builder builder;
-	bool full; /* the next quiesce point empties it */
+	code_guard_fn *guard; /* of user mode */
+	bool full;	      /* the next quiesce point empties it */
 	unsigned int generation;
 };
 
@@ -383,7 +385,25 @@ struct code_place {
 	uint64_t offset[2]; /* in that RAM: of the first byte, of the second page */
 	const uint8_t *code[2];
 	unsigned int avail[2];
+	enum code_guard guard;
+	bool unguarded; /* a page's mark has gone since the guard was asked */
 };
+
+/* Whether ops may reach memory without the TLB: nothing needs its slow path. */
+static bool may_be_direct(const struct vcpu *v)
+{
+	return v->direct && !v->checking && !v->check_aligned && !v->debugging;
+}
+
+/* Pages of user programs do not move below their code: branches may be linked to anywhere. */
+static void make_direct(struct block *block)
+{
+	for (unsigned int i = 0; i < block->op_count; i++) {
+		block->ops[i].fn = op_direct(block->ops[i].fn);
+		if (block->op_where[i].branch)
+			block->ops[i].s = 1;
+	}
+}
 
 /* Copies what the builder holds into the cache or, for code that is not to be kept, scratch. */
 static struct block *block_store(struct vcpu *v, const struct block_builder *b, bool keep)
@@ -411,8 +431,11 @@ static struct block *block_store(struct vcpu *v, const struct block_builder *b, 
 	memcpy(block->op_where, b->where, where_size);
 	for (unsigned int i = 0; i < b->op_count; i++)
 		block->op_where[i].branch = b->info[i].branch != 0;
+	if (may_be_direct(v))
+		make_direct(block);
 	block->entry_fn = block->ops[0].fn;
-	if (keep && tier_options.accel != ACCEL_INTERP && !v->debugging && !trace_every_block()) {
+	if (keep && tier_options.accel != ACCEL_INTERP && !v->debugging && !trace_every_block() &&
+	    block->ops[0].fn != op_check_code) {
 		block->heat = tier_options.threshold;
 		block->ops[0].fn = op_profile;
 	}
@@ -434,12 +457,39 @@ static void block_publish(struct code_cache *cache, struct block *b, const struc
 		page_add_block(cache, b, i);
 }
 
+void blocks_set_guard(code_guard_fn *fn)
+{
+	the_cache()->guard = fn;
+}
+
+void blocks_mark_code(struct ram *ram, uint64_t offset)
+{
+	page_set_code(ram, offset);
+}
+
+/* Asks the guard about the pages that the code is on. */
+static void code_guard(struct code_cache *cache, struct code_place *at)
+{
+	at->guard = GUARD_FIXED;
+	for (unsigned int i = 0; i < 2 && at->ram[i]; i++)
+		at->guard = MAX(at->guard, cache->guard(at->ram[i], at->offset[i]));
+	at->unguarded = false;
+}
+
 /* Code appears on the page: from here on, stores to it come to blocks_invalidate(). Done before
  * the bytes are decoded, so that a store that races is seen as one that came after. */
-static void code_protect(const struct code_place *at, unsigned int i)
+static void code_protect(struct code_cache *cache, struct code_place *at, unsigned int i)
 {
-	if (!page_set_code(at->ram[i], at->offset[i]))
-		vcpus_tlb_protect(at->ram[i], at->offset[i] & GUEST_PAGE_MASK);
+	struct ram *ram = at->ram[i];
+	uint64_t page = at->offset[i] >> GUEST_PAGE_BITS;
+
+	if (!ram)
+		return;
+	if (cache->guard)
+		at->unguarded |= !(
+			__atomic_load_n(&ram->code[page / 8], __ATOMIC_ACQUIRE) >> (page % 8) & 1);
+	else if (!page_set_code(ram, at->offset[i]))
+		vcpus_tlb_protect(ram, page << GUEST_PAGE_BITS);
 }
 
 /* Finds the bytes at the pc, and those of the next page if an instruction may reach into it.
@@ -478,7 +528,7 @@ static void builder_start(struct vcpu *v, struct block_builder *b, const struct 
 	b->base = v->code_base;
 	b->mode = v->mode;
 	b->max_insns = v->insn_limit ? v->insn_limit : BLOCK_MAX_INSNS;
-	if (exec_options.singlestep || !at->ram[0])
+	if (exec_options.singlestep || !at->ram[0] || at->guard == GUARD_CHECK)
 		b->max_insns = 1;
 	b->end_pc = vcpu_debug_block_end(v);
 	b->code = at->code[0];
@@ -502,24 +552,74 @@ static bool code_keepable(struct vcpu *v, const struct block_builder *b,
 				     ((at->ram[0]->base + at->offset[0]) & GUEST_PAGE_MASK);
 }
 
+/* --- code that is compared with what was decoded --- */
+
+/* After so many runs without a change the page is worth to be protected again. */
+#define CHECKS 100000
+
+/* One instruction's bytes are in the op: 16, however many of them count. */
+static void note_code(struct op *op, const struct block_builder *b, const struct code_place *at)
+{
+	uint8_t bytes[16] = {0};
+
+	for (unsigned int i = 0; i < MIN(b->size, sizeof(bytes)); i++)
+		bytes[i] = i < at->avail[0] ? at->code[0][i] : at->code[1][i - at->avail[0]];
+	memcpy(&op->imm, bytes, 8);
+	memcpy(&op->imm2, bytes + 8, 8);
+	op->disp = CHECKS;
+}
+
+/* Returns whether the code is as it was. */
+static NOINLINE bool check_code(struct vcpu *v, struct op *op)
+{
+	struct block *b = block_of_first_op(op);
+	const volatile uint8_t *code = v->direct + b->base + b->pc;
+	uint8_t bytes[16];
+	bool same = --op->disp != 0;
+
+	memcpy(bytes, &op->imm, 8);
+	memcpy(bytes + 8, &op->imm2, 8);
+	for (unsigned int i = 0; i < b->size && same; i++)
+		same = code[i] == bytes[i];
+	if (same)
+		return true;
+	g_mutex_lock(&v->cache->lock);
+	block_drop(v->cache, b);
+	g_mutex_unlock(&v->cache->lock);
+	return false;
+}
+
+UNSANITIZED HANDLER void op_check_code(struct vcpu *v, const struct op *op, int64_t budget)
+{
+	v->op = op;
+	v->budget = budget;
+	if (UNLIKELY(!check_code(v, (struct op *)op)))
+		MUSTTAIL return op_dropped(v, op, budget);
+	MUSTTAIL return op[1].fn(v, op + 1, budget);
+}
+
 /* Decodes at v's pc; NULL where the first instruction runs into a page that cannot be fetched. */
-static struct block *block_build(struct vcpu *v, const struct code_place *at)
+static struct block *block_build(struct vcpu *v, struct code_place *at)
 {
 	struct code_cache *cache = v->cache;
 	struct block_builder *b = &cache->builder;
 
 	builder_start(v, b, at);
-	if (at->ram[0] && !v->insn_limit)
-		code_protect(at, 0);
-	if (at->ram[1] && !v->insn_limit)
-		code_protect(at, 1);
+	for (unsigned int i = 0; i < 2 && !v->insn_limit; i++)
+		code_protect(cache, at, i);
+	if (at->unguarded)
+		return NULL;
+	if (at->guard == GUARD_CHECK)
+		builder_op(b, op_check_code);
 	if (exec_options.stats)
 		builder_op(b, op_count_block);
 	v->isa->decode(v, b);
 	if (!b->insns)
 		return NULL;
+	if (at->guard == GUARD_CHECK)
+		note_code(&b->ops[0], b, at);
 	if (exec_options.stats)
-		b->ops[0].imm = b->accesses;
+		b->ops[at->guard == GUARD_CHECK].imm = b->accesses;
 	v->stats.blocks_built++;
 	v->stats.insns_built += b->insns;
 	v->stats.ops_built += b->op_count;
@@ -527,6 +627,7 @@ static struct block *block_build(struct vcpu *v, const struct code_place *at)
 		b->ops[0].fn = op_dropped; /* back to the loop, which stops there */
 	bool keep = code_keepable(v, b, at);
 	struct block *block = block_store(v, b, keep);
+	block->writable = at->guard != GUARD_FIXED;
 	if (keep)
 		block_publish(cache, block, at);
 	trace_block_built(v, block, b);
@@ -548,7 +649,8 @@ static void cache_empty_if_full(struct code_cache *cache)
 	machine_unlock();
 }
 
-static struct block *block_find_or_build(struct vcpu *v, const struct code_place *at)
+/* The block that is there, else (with `build`) a new one. */
+static struct block *block_find_or_build(struct vcpu *v, struct code_place *at, bool build)
 {
 	struct code_cache *cache = v->cache;
 	struct block *b = NULL;
@@ -561,9 +663,23 @@ static struct block *block_find_or_build(struct vcpu *v, const struct code_place
 	}
 	if (b)
 		v->stats.block_hash_hits++;
-	else
+	else if (build)
 		b = block_build(v, at);
 	g_mutex_unlock(&cache->lock);
+	return b;
+}
+
+/* The same where a guard is to be asked first. */
+static struct block *block_find_or_build_guarded(struct vcpu *v, struct code_place *at)
+{
+	struct block *b = block_find_or_build(v, at, false);
+
+	while (!b) {
+		code_guard(v->cache, at);
+		b = block_find_or_build(v, at, true);
+		if (!b && !at->unguarded)
+			break;
+	}
 	return b;
 }
 
@@ -576,7 +692,8 @@ struct block *block_find(struct vcpu *v)
 	v->op = NULL; /* pc is already at the instruction, should a fetch fault be raised */
 	code_locate(v, &at);
 	int64_t start = exec_options.stats ? host_monotonic_ns() : 0;
-	struct block *b = block_find_or_build(v, &at);
+	struct block *b = v->cache->guard && !v->insn_limit ? block_find_or_build_guarded(v, &at)
+							    : block_find_or_build(v, &at, true);
 	if (start)
 		v->build_ns += host_monotonic_ns() - start;
 	if (!b) { /* raises the fault of the second page */
@@ -608,7 +725,8 @@ void block_link(struct vcpu *v, const struct op *from, struct block *target)
 	if (source->valid && target->valid && source->cached && target->cached &&
 	    target->page[1] == NO_PAGE && source->base == target->base &&
 	    source->mode == target->mode && !log_on(LOG_NOCHAIN) &&
-	    ((source->base + source->pc) ^ (target->base + target->pc)) < GUEST_PAGE_SIZE) {
+	    (v->direct ||
+	     ((source->base + source->pc) ^ (target->base + target->pc)) < GUEST_PAGE_SIZE)) {
 		struct block_in *in = g_new(struct block_in, 1);
 		in->from = (struct op *)from;
 		in->next = g_hash_table_lookup(cache->incoming, target);

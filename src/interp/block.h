@@ -23,6 +23,7 @@ struct block {
 	uint32_t mode;
 	uint16_t insns, op_count, size; /* guest instructions, ops, guest bytes */
 	bool valid, cached; /* not cached: lives in the vCPU's scratch space for one run */
+	bool writable;	    /* the guest could write its pages (known in user mode) */
 	struct block *hash_next;
 	struct block *page_next[2]; /* in the lists of those pages */
 	struct op_where *op_where;  /* cold: one an op */
@@ -103,6 +104,21 @@ void blocks_invalidate(struct ram *ram, uint64_t offset, uint64_t len);
 /* Drops everything (quiesced). */
 void blocks_flush_all(void);
 
+/*
+ * In user mode stores do not come by the TLB, so pages with code are write-protected on the host.
+ * A guard is called, without the cache's lock, before code of a page is decoded. It marks the page
+ * (blocks_mark_code()) and says how stores to it will be noticed; if the mark is gone when the
+ * lock is there (blocks_invalidate() of the whole page takes it away), it is called again.
+ */
+enum code_guard {
+	GUARD_FIXED,	/* the guest cannot write the page */
+	GUARD_WRITABLE, /* it is protected now: stores will come to blocks_invalidate() */
+	GUARD_CHECK,	/* they will not: each run of the code is to compare its bytes */
+};
+typedef enum code_guard code_guard_fn(struct ram *ram, uint64_t offset);
+void blocks_set_guard(code_guard_fn *fn);
+void blocks_mark_code(struct ram *ram, uint64_t offset);
+
 /* Makes a direct branch op jump straight to `target` from now on, where that is allowed. */
 void block_link(struct vcpu *v, const struct op *from, struct block *target);
 
@@ -120,6 +136,8 @@ handler_fn op_leave;
 /* Entering the block of first op `op` would overdraw the budget (or a request waits); `budget` is
  * already charged with it. */
 handler_fn op_budget_out;
+/* First op of code that a guard cannot protect. */
+handler_fn op_check_code;
 
 static ALWAYS_INLINE struct block *block_of_first_op(const struct op *op)
 {

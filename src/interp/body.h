@@ -7,6 +7,7 @@
 #define INTERP_BODY_H
 
 #include "interp/block.h"
+#include "interp/direct.h"
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -16,6 +17,38 @@ typedef int8_t s8;
 typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
+
+/* Beside handlers (and in the bitcode build) nothing is wanted a second time. */
+#if defined(RATITE_BITCODE) || defined(RATITE_DIRECT)
+#define RATITE_BODIES_ONLY
+#endif
+
+/*
+ * Definitions of ops of an ISA, for its OP() and OP_MEM(). In user mode's build OP() is left out
+ * and OP_MEM() makes the second form.
+ */
+#define OP_SECTION __attribute__((section("op_handlers")))
+#ifdef RATITE_BITCODE
+#define OP_PARAMETERS(isa) struct vcpu *v, struct isa##_regs *regs, const struct op *op
+#define OP_DEFINE(isa, name)                                    \
+	enum body_exit body_##isa##_##name(OP_PARAMETERS(isa)); \
+	enum body_exit body_##isa##_##name(OP_PARAMETERS(isa))
+#define OP_LEFT_OUT(isa, name) \
+	static __attribute__((unused)) enum body_exit unused_##name(OP_PARAMETERS(isa))
+#define OP_DIRECT(isa, name) OP_DEFINE(isa, direct_##name)
+#else
+#define OP_PARAMETERS(isa) struct vcpu *v, const struct op *op, int64_t budget
+#define OP_DEFINE(isa, name)        \
+	handler_fn isa##_op_##name; \
+	UNSANITIZED HANDLER OP_SECTION void isa##_op_##name(OP_PARAMETERS(isa))
+#define OP_LEFT_OUT(isa, name) \
+	UNSANITIZED HANDLER static __attribute__((unused)) void unused_##name(OP_PARAMETERS(isa))
+#define OP_DIRECT(isa, name)                                                                   \
+	handler_fn isa##_op_##name, isa##_op_direct_##name;                                    \
+	static const struct op_twin twin_##name __attribute__((used, section("op_twins"))) = { \
+		isa##_op_##name, isa##_op_direct_##name};                                      \
+	OP_DEFINE(isa, direct_##name)
+#endif
 
 #ifdef RATITE_BITCODE
 #define NEXT	     return BODY_NEXT

@@ -169,7 +169,10 @@ static struct outcome run_region(struct vcpu *v, struct code_region *r, int64_t 
 	g_array_set_size(v->check->stores, 0);
 	v->check->stray = NULL;
 	snapshot_take(v, &v->check->start);
+	v->region = r;
+	v->budget = budget;
 	struct region_result result = r->code(v, budget);
+	v->region = NULL;
 	struct region_exit *x = &r->exits[result.exit];
 	struct outcome out = outcome_of(v, x, result.budget);
 

@@ -186,6 +186,7 @@ static void run_until_request(struct vcpu *v)
 
 	v->insn_limit = 0;
 	record_settle(v);
+	v->region = NULL;
 	if (why == 1) {
 		v->stats.exceptions++;
 		v->isa->exception(v);

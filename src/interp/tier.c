@@ -7,9 +7,12 @@
 #include "interp/tier.h"
 
 #include "base/log.h"
+#include "base/loop.h"
 #include "interp/check.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
 
 /* Every so many times, where an exit leads is noted; and it is hot. */
 #define EXIT_SAMPLE 64
@@ -22,6 +25,7 @@ static struct {
 	const struct tier_module *module;
 	GThread *loader;
 	bool reclaim; /* atomic */
+	bool exact;
 } tier;
 
 /* --- loading --- */
@@ -58,6 +62,17 @@ static void *module_load(void *opaque)
 	return NULL;
 }
 
+GThread *tier_thread_new(const char *name, GThreadFunc fn, void *opaque)
+{
+	sigset_t all, old;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	GThread *thread = g_thread_new(name, fn, opaque);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return thread;
+}
+
 /* Whether the module is there; if not yet, it is on its way. */
 static bool module_ready(void)
 {
@@ -68,7 +83,7 @@ static bool module_ready(void)
 		if (tier_options.sync)
 			module_load(NULL);
 		else
-			tier.loader = g_thread_new("jit-load", module_load, NULL);
+			tier.loader = tier_thread_new("jit-load", module_load, NULL);
 	}
 	return __atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_READY;
 }
@@ -165,7 +180,10 @@ UNSANITIZED HANDLER void op_run_region(struct vcpu *v, const struct op *op, int6
 	r->runs++;
 	if (UNLIKELY(tier_options.accel == ACCEL_CHECK) && !check_region(v, r, budget))
 		return;
+	v->region = r;
+	v->budget = budget;
 	struct region_result result = r->code(v, budget);
+	v->region = NULL;
 	struct region_exit *x = &r->exits[result.exit];
 
 	budget = result.budget;
@@ -273,6 +291,60 @@ void tier_block_dropped(struct block *b)
 	g_slist_free(b->regions);
 	b->regions = NULL;
 	send_others_out();
+}
+
+/* --- faults in user mode --- */
+
+void tier_set_exact(void)
+{
+	if (tier.exact)
+		return;
+	machine_lock();
+	machine_quiesce();
+	tier.exact = true;
+	blocks_flush_all();
+	machine_resume();
+	machine_unlock();
+}
+
+bool tier_is_exact(void)
+{
+	return tier.exact;
+}
+
+bool tier_find_fault(struct vcpu *v, uintptr_t pc)
+{
+	const struct code_region *r = v->region;
+
+	if (!r || pc - r->code_address >= r->code_size)
+		return false;
+	v->op = r->exact ? r->fault_ops[v->region_op] : r->entry->ops;
+	return true;
+}
+
+bool tier_region_is_stale(struct vcpu *v, uintptr_t pc)
+{
+	const struct code_region *r = v->region;
+
+	return r && !__atomic_load_n(&r->valid, __ATOMIC_ACQUIRE) && r->exact &&
+	       tier_find_fault(v, pc);
+}
+
+/* --- fork() --- */
+
+void tier_fork_prepare(void)
+{
+	/* The thread that loads the module holds the dynamic linker's locks. */
+	while (__atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_LOADING)
+		g_usleep(1000);
+	if (__atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_READY)
+		tier.module->fork_prepare();
+}
+
+void tier_fork_done(bool child)
+{
+	if (__atomic_load_n(&tier.state, __ATOMIC_ACQUIRE) == MODULE_READY)
+		tier.module->fork_done(child);
 }
 
 void tier_flush(void)

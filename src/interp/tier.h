@@ -47,8 +47,10 @@ struct region_hints;
 
 struct code_region {
 	region_code *code;
-	bool valid;    /* false: a block of it was dropped */
-	bool replaced; /* a better one is on its way or there */
+	bool valid;		     /* false: a block of it was dropped */
+	bool replaced;		     /* a better one is on its way or there */
+	bool exact;		     /* user mode: where an access faults the state is known */
+	const struct op **fault_ops; /* which op: by v->region_op */
 	struct block *entry;
 	struct region_exit *exits;
 	uint64_t runs;
@@ -81,6 +83,9 @@ struct tier_module {
 	void (*reclaim)(bool everything);
 	/* Nothing is compiled any more: LLVM's own data go when the program ends. */
 	void (*stop)(void);
+	/* Around fork(). */
+	void (*fork_prepare)(void);
+	void (*fork_done)(bool child);
 	void (*stats)(void (*add)(void *opaque, const char *name, double value), void *opaque);
 	void (*report)(FILE *out); /* per region, for -stats */
 };
@@ -98,6 +103,19 @@ void tier_recorded(struct vcpu *v, struct job *job, const struct block_record *r
 void tier_count_anew(struct block *b);
 /* With the cache locked: `b`, of which regions are made, is dropped. */
 void tier_block_dropped(struct block *b);
+/* User mode: from now on all regions are exact (the caller holds no lock). */
+void tier_set_exact(void);
+bool tier_is_exact(void);
+/* Whether the host's pc is in the region that the vCPU runs; v->op is set then, to the op that was
+ * running (where the region is not exact: to its first). */
+bool tier_find_fault(struct vcpu *v, uintptr_t pc);
+/* The vCPU's region has just lost a block, and it is known what it was doing. */
+bool tier_region_is_stale(struct vcpu *v, uintptr_t pc);
+/* A thread that takes no signals: those of the process are for threads of the guest. */
+GThread *tier_thread_new(const char *name, GThreadFunc fn, void *opaque);
+/* User mode, around fork(), with all vCPUs quiesced. The child compiles, too. */
+void tier_fork_prepare(void);
+void tier_fork_done(bool child);
 /* Blocks were given up in bulk (quiesced). */
 void tier_flush(void);
 /* At a quiesce point, if tier_wants_reclaim(). */

@@ -394,7 +394,8 @@ static void store_in_page(struct vcpu *v, uint64_t va, unsigned int size, uint64
 	if (UNLIKELY(v->checking))
 		check_interpreted_store(v, d->ram->host + d->ram_offset + offset, size, value);
 	store_le(d->ram->host + d->ram_offset + offset, size, value);
-	stored_slowly(v, va, size, &t->entries[i], d);
+	if (entry_tag(&t->entries[i], ACCESS_WRITE) & TLB_SLOW)
+		stored_slowly(v, va, size, &t->entries[i], d);
 }
 
 static bool crosses_page(uint64_t va, unsigned int size)

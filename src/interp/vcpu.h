@@ -141,6 +141,8 @@ struct vcpu {
 				     CONTEXT_MASK may change from one instruction to the next */
 	unsigned int mmu_mode;
 	uint64_t code_base; /* base of the code segment, kept by the ISA */
+	uint8_t *direct; /* user mode: host address of guest address 0 (interp/direct.h); else NULL
+			  */
 	/* cold */
 	const struct isa *isa;
 	struct code_cache *cache;
@@ -148,9 +150,11 @@ struct vcpu {
 	uint32_t events;       /* pending lines and traps, bits of the ISA; atomic */
 	int64_t budget_start;  /* what `budget` was when it was last charged to cpu.instructions */
 	struct block *scratch; /* a block that is not to be kept, of BLOCK_SCRATCH_SIZE bytes */
-	uint8_t code_bytes[2][16];   /* code that is not in RAM, fetched before it is decoded */
-	const struct op *one_next;   /* where the op that tier_run_one() runs went on */
-	struct block_record *record; /* interp/record.h; NULL: not yet used */
+	uint8_t code_bytes[2][16]; /* code that is not in RAM, fetched before it is decoded */
+	const struct code_region *region; /* that runs; NULL: none */
+	uint32_t region_op;		  /* the op of it that may fault, if it is exact */
+	const struct op *one_next;	  /* where the op that tier_run_one() runs went on */
+	struct block_record *record;	  /* interp/record.h; NULL: not yet used */
 	bool recording;
 	int64_t record_shift;	 /* how far budget and budget_start are off while a block runs */
 	unsigned int insn_limit; /* the next block has at most so many instructions; 0: no limit */

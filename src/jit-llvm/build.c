@@ -229,11 +229,14 @@ static bool may_link(struct state *s, const struct job_block *target)
 	       ((from->base + from->pc) ^ (target->base + target->pc)) < GUEST_PAGE_SIZE;
 }
 
-/* The jump cache proves that a pc is mapped as it was. */
+/* The jump cache proves that a pc is mapped as it was. (In user mode blocks go with their pages.) */
 static void check_jump_cache(struct state *s, const struct job_block *target,
 			     LLVMBasicBlockRef rest)
 {
 	struct builder *b = s->b;
+
+	if (s->job->direct)
+		return;
 	uint64_t index = (target->pc ^ (target->pc >> JUMP_CACHE_BITS)) & (JUMP_CACHE_SIZE - 1);
 	LLVMValueRef at = const_int(b->i64, index * sizeof(struct jump_cache_entry));
 	LLVMValueRef cache = load_host(b, b->ptr, vcpu_field(b, offsetof(struct vcpu, jump_cache)));
@@ -717,6 +720,12 @@ static bool build_once(struct builder *b, struct state *s)
  */
 #define SMALL_INSNS 40
 
+/* In user mode accesses are no exits. */
+static bool writes_through(const struct job *job)
+{
+	return job->exact || (job->insns > SMALL_INSNS && !job->direct);
+}
+
 bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataRef layout,
 		  const struct job *job, struct code_region *region, struct built *out)
 {
@@ -727,12 +736,16 @@ bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataR
 		struct builder b = {.context = context,
 				    .layout = layout,
 				    .bodies = bodies,
-				    .write_through = job->insns > SMALL_INSNS,
+				    .write_through = writes_through(job),
+				    .fault_ops = g_ptr_array_new(),
 				    .isa = job->isa,
 				    .job = job};
 		struct state s = {.job = job, .region = region, .out = out, .cut = cut};
 		*out = (struct built){0};
 		ok = build_once(&b, &s);
+		out->fault_ops = b.fault_ops;
+		if (!ok)
+			g_ptr_array_free(b.fault_ops, TRUE);
 	}
 	g_hash_table_destroy(cut);
 	return ok;

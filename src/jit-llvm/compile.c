@@ -239,6 +239,8 @@ void code_free(struct code_region *r)
 static void region_fill(struct code_region *r, const struct job *job, const struct built *built)
 {
 	r->entry = job->entry;
+	r->exact = job->exact;
+	r->fault_ops = (const struct op **)g_ptr_array_free(built->fault_ops, FALSE);
 	r->exits = built->exits;
 	r->exit_count = built->exit_count;
 	r->block_count = job->block_count;
@@ -274,6 +276,7 @@ struct code_region *compile_job(struct compiler *c, const struct job *job)
 	LLVMDisposeModule(built.module);
 	if (!ok) {
 		g_free(built.exits);
+		g_ptr_array_free(built.fault_ops, TRUE);
 		g_free(r);
 		return NULL;
 	}

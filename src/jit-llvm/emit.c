@@ -360,16 +360,20 @@ static bool load_op(struct builder *b, const struct tinst *ti, int64_t offset, s
 
 static void set_alias(struct builder *b, const struct tinst *ti, LLVMValueRef access)
 {
-	if (ti->guest)
+	if (ti->guest) {
 		LLVMSetMetadata(access, b->metadata_scope, b->guest_scopes);
-	else
+		after_guest_access(b);
+	} else {
 		mark_host(b, access);
+	}
 }
 
 static LLVMValueRef copy_inst(struct builder *b, const struct tinst *ti)
 {
 	LLVMValueRef copy = LLVMInstructionClone(ti->inst);
 
+	if (ti->guest)
+		before_guest_access(b);
 	LLVMInsertIntoBuilder(b->ir, copy);
 	return copy;
 }
@@ -378,7 +382,7 @@ static void note_guest_store(struct builder *b, LLVMValueRef p, uint64_t size)
 {
 	LLVMTypeRef types[3] = {b->ptr, b->ptr, b->i64};
 	LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(b->context), types, 3, false);
-	LLVMValueRef args[3] = {b->vcpu, p, const_int(b->i64, size)};
+	LLVMValueRef args[3] = {b->vcpu, guest_host_pointer(b, p), const_int(b->i64, size)};
 	void *fn = dlsym(RTLD_DEFAULT, "check_store");
 
 	LLVMBuildCall2(b->ir, type, const_pointer(b, fn), args, 3, "");

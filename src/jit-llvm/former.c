@@ -407,6 +407,7 @@ static void add_block(struct former *f, struct block *b, unsigned int weight)
 		.where = g_memdup2(b->op_where, b->op_count * sizeof(struct op_where)),
 		.weight = MAX(weight, times_entered(f, b)),
 	};
+	job->exact |= b->writable;
 	for (unsigned int i = 0; i < added; i++)
 		join(f, i, added);
 	grow(f, added);
@@ -472,6 +473,8 @@ static struct job *job_empty(struct vcpu *v, struct block *entry)
 	job->isa = isa;
 	job->entry = entry;
 	job->check = tier_options.accel == ACCEL_CHECK;
+	job->direct = v->direct;
+	job->exact = v->direct && (job->check || tier_is_exact());
 	job->plain_fp = isa && isa->fp_plain ? isa->fp_plain(v) : 0;
 	job->targets = g_array_new(FALSE, FALSE, sizeof(struct job_target));
 	job->hints = g_array_new(FALSE, FALSE, sizeof(struct job_hint));
@@ -509,6 +512,9 @@ bool job_form(struct job *job, const struct block_record *record)
 			add_block(&f, job->entry, 0);
 			add_heaviest(&f);
 			pair_returns(job);
+			/* Faults must find the flags, too. */
+			if (job->exact)
+				job->plain_fp = 0;
 		}
 		g_hash_table_destroy(f.by_pc);
 		g_hash_table_destroy(f.seen);

@@ -158,6 +158,8 @@ struct job {
 	unsigned int generation;
 	bool check;
 	unsigned int plain_fp; /* jit_isa.fp_plain() when it was formed */
+	bool exact;	       /* faults must find exact state, see emit-user.c */
+	uint8_t *direct;       /* vcpu.direct */
 	struct block *entry;
 	struct job_block blocks[JOB_MAX_BLOCKS];
 	unsigned int block_count, insns;
@@ -242,6 +244,7 @@ struct builder {
 	LLVMValueRef pc;     /* what the body stored to v->pc */
 	const char *failure; /* why the op cannot be copied */
 	LLVMValueRef guest_scopes;
+	GPtrArray *fault_ops; /* of exact regions: ops of the cache */
 	unsigned int metadata_scope, metadata_noalias, metadata_prof;
 	void *state; /* of build.c */
 };
@@ -270,12 +273,20 @@ LLVMValueRef load_host(struct builder *b, LLVMTypeRef type, LLVMValueRef p);
 LLVMBasicBlockRef new_block(struct builder *b);
 void position(struct builder *b, LLVMBasicBlockRef at);
 
+/* --- emit-user.c --- */
+
+void before_guest_access(struct builder *b);
+void after_guest_access(struct builder *b);
+/* A pointer of guest code as one of this process. */
+LLVMValueRef guest_host_pointer(struct builder *b, LLVMValueRef p);
+
 /* --- build.c --- */
 
 struct built {
 	LLVMModuleRef module;
 	struct region_exit *exits;
 	unsigned int exit_count;
+	GPtrArray *fault_ops;
 	unsigned int helper_ops, lost_ops; /* run by their handlers; that end a path */
 };
 

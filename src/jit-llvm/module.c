@@ -34,7 +34,9 @@ static struct {
 	GQueue queue;	   /* struct job */
 	struct code_region *regions;
 	uint64_t code_bytes, dead_bytes;
-	struct compiler *foreground; /* of -accel sync */
+	struct compiler *foreground;	    /* of -accel sync */
+	struct compiler *compilers[64];	    /* of the workers */
+	unsigned int workers, workers_lost; /* those that fork() has left behind */
 	uint64_t compiled, failed, outdated, published, freed, instructions, blocks;
 	int64_t compile_ns;
 } m;
@@ -49,6 +51,7 @@ static void region_free(struct code_region *r)
 	}
 	g_free(r->blocks);
 	g_free(r->exits);
+	g_free(r->fault_ops);
 	g_free(r);
 }
 
@@ -166,21 +169,50 @@ static void *worker(void *opaque)
 	return NULL;
 }
 
+static void start_workers(unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		g_thread_unref(tier_thread_new("jit", worker, m.compilers[i]));
+}
+
 static struct error *start(void)
 {
 	struct error *err = compile_init();
-	for (unsigned int i = 0; !err && i < tier_options.workers; i++) {
-		struct compiler *c = compiler_new(&err);
-		if (!c)
-			return err;
-		if (tier_options.sync)
-			m.foreground = c;
-		else
-			g_thread_unref(g_thread_new("jit", worker, c));
-		if (tier_options.sync)
-			break;
+
+	if (!err && tier_options.sync)
+		m.foreground = compiler_new(&err);
+	for (unsigned int i = 0; !err && i < tier_options.workers && !tier_options.sync; i++) {
+		m.compilers[i] = compiler_new(&err);
+		m.workers += !err;
 	}
+	if (!err)
+		start_workers(m.workers);
 	return err;
+}
+
+/* --- fork() --- */
+
+/* Nobody is in LLVM or holds a lock while the process is copied. */
+static void fork_prepare(void)
+{
+	g_rw_lock_writer_lock(&m.compiling);
+	g_mutex_lock(&m.lock);
+	code_cache_lock();
+}
+
+/* The child has no workers; they are started again when there is work. */
+static void fork_done(bool child)
+{
+	code_cache_unlock();
+	if (child) {
+		m.workers_lost = m.workers;
+		g_cond_init(&m.work);
+	}
+	g_mutex_unlock(&m.lock);
+	if (child)
+		g_rw_lock_init(&m.compiling);
+	else
+		g_rw_lock_writer_unlock(&m.compiling);
 }
 
 static void submit(struct job *job)
@@ -194,6 +226,9 @@ static void submit(struct job *job)
 	}
 	job->queued_ns = host_monotonic_ns();
 	g_mutex_lock(&m.lock);
+	if (m.workers_lost)
+		start_workers(m.workers_lost);
+	m.workers_lost = 0;
 	if (g_queue_get_length(&m.queue) < QUEUE_MAX) {
 		g_queue_push_head(&m.queue, job); /* what is hot now comes first */
 		g_cond_signal(&m.work);
@@ -435,6 +470,8 @@ const struct tier_module ratite_tier_module = {
 	.recorded = recorded,
 	.reclaim = reclaim,
 	.stop = stop,
+	.fork_prepare = fork_prepare,
+	.fork_done = fork_done,
 	.stats = stats,
 	.report = report,
 };

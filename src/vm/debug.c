@@ -10,6 +10,7 @@
 static struct {
 	GArray *points; /* of struct debug_point; NULL: there never were any */
 	struct debug_stop stop;
+	bool (*hook)(const struct debug_stop *stop);
 } debug;
 
 static const struct debug_point *point_at(unsigned int n)
@@ -120,8 +121,15 @@ const struct debug_stop *debug_stopped_at(void)
 	return &debug.stop;
 }
 
+void debug_set_hook(bool (*fn)(const struct debug_stop *stop))
+{
+	debug.hook = fn;
+}
+
 bool debug_report(const struct debug_stop *stop)
 {
+	if (debug.hook)
+		return debug.hook(stop);
 	machine_lock();
 	/* Of several processors that stop at once the first is heard. */
 	bool first = !machine_request_pending();

@@ -59,5 +59,8 @@ const struct debug_point *debug_watch_find(uint64_t va, uint64_t len, bool read,
 /* On the vCPU's thread, between instructions: the machine stops soon; the vCPU goes no further.
  * False: another stop is on its way, this one is to be reported again. */
 bool debug_report(const struct debug_stop *stop);
+/* User mode, where no main thread waits for requests: `fn` takes reports instead, on the vCPU's
+ * thread. */
+void debug_set_hook(bool (*fn)(const struct debug_stop *stop));
 
 #endif

@@ -17,18 +17,18 @@
 
 #define CPU ((struct arm_cpu *)v)
 
+#ifdef RATITE_DIRECT
+#define OP(name)     OP_LEFT_OUT(arm, name)
+#define OP_MEM(name) OP_DIRECT(arm, name)
+#else
+#define OP(name)     OP_DEFINE(arm, name)
+#define OP_MEM(name) OP_DEFINE(arm, name)
+#endif
 #ifdef RATITE_BITCODE
-#define OP(name)                                                              \
-	enum body_exit body_arm_##name(struct vcpu *v, struct arm_regs *regs, \
-				       const struct op *op);                  \
-	enum body_exit body_arm_##name(struct vcpu *v, struct arm_regs *regs, const struct op *op)
 #define REGS	    regs
 #define LEAVE_AFTER return BODY_INTERPRET
 #define SKIP	    return BODY_SKIP
 #else
-#define OP(name)                  \
-	handler_fn arm_op_##name; \
-	UNSANITIZED HANDLER void arm_op_##name(struct vcpu *v, const struct op *op, int64_t budget)
 #define REGS	    (&CPU->r)
 /* The op's instruction is complete; the loop goes on at the one of the next op. */
 #define LEAVE_AFTER MUSTTAIL return op_dropped(v, op + 1, budget)
@@ -64,7 +64,27 @@ typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
 #define BSWAP16(x)	      __builtin_bswap16(x)
 #define BSWAP32(x)	      __builtin_bswap32(x)
 
-/* Loads `bits` at `va` into a new variable, in variant `var_`. */
+/* LOAD_AS declares `var` with the `bits` at `va`, in one of the variants. */
+#ifdef RATITE_DIRECT
+#define LOAD_AS(variant, bits, var, va)                                                  \
+	u##bits var;                                                                     \
+	do {                                                                             \
+		u32 va_ = (u32)(va);                                                     \
+		if (LIKELY(ALIGNED_##variant(va_, bits / 8)))                            \
+			PINNED(var = SWAP_##variant(bits, GUEST(unaligned##bits, va_))); \
+		else                                                                     \
+			SLOW(var = (u##bits)arm_load(CPU, va_, bits / 8, v->mmu_mode));  \
+	} while (0)
+#define STORE_AS(variant, bits, va, value)                                                  \
+	do {                                                                                \
+		u32 va_ = (u32)(va);                                                        \
+		u##bits value_ = (u##bits)(value);                                          \
+		if (LIKELY(ALIGNED_##variant(va_, bits / 8)))                               \
+			PINNED(GUEST(unaligned##bits, va_) = SWAP_##variant(bits, value_)); \
+		else                                                                        \
+			SLOW(arm_store(CPU, va_, bits / 8, value_, v->mmu_mode));           \
+	} while (0)
+#else
 #define LOAD_AS(variant, bits, var, va)                                                           \
 	u##bits var;                                                                              \
 	do {                                                                                      \
@@ -88,6 +108,7 @@ typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
 		else                                                                             \
 			SLOW(arm_store(CPU, (u32)va_, bits / 8, (u##bits)(value), v->mmu_mode)); \
 	} while (0)
+#endif
 
 /* --- rare instructions --- */
 

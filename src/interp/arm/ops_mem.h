@@ -26,6 +26,9 @@ struct arm_mem_handlers {
 	/* VLDR, VSTR: S register a (the first of two in the double form) and b + disp; VLDM, VSTM:
 	 * imm words from S register a on, otherwise as load_multiple. */
 	handler_fn *vfp_load[2], *vfp_store[2], *vfp_load_multiple, *vfp_store_multiple;
+	/* VLD1, VST1 of disp whole D registers; otherwise as arm_h_neon_multiple() wants it. Not
+	 * for big-endian data. */
+	handler_fn *neon_load, *neon_store;
 };
 extern const struct arm_mem_handlers arm_mem_le, arm_mem_st, arm_mem_be;
 

@@ -2,13 +2,14 @@
  * Loads and stores of one variant (VARIANT: le, st, be; see ops.h). A body makes its accesses
  * before it writes a register, so that it can be run again after a fault.
  */
+#include "interp/arm/neon.h"
 #include "interp/arm/ops_mem.h"
 
 #define CAT_(a, b, c)			   a##b##c
 #define CAT(a, b, c)			   CAT_(a, b, c)
 #define NAME(name)			   CAT(name, _, VARIANT)
 #define OP_V(name)			   OP_V_(CAT(name, _, VARIANT))
-#define OP_V_(name)			   OP(name)
+#define OP_V_(name)			   OP_MEM(name)
 #define LOAD_V_(variant, bits, var, va)	   LOAD_AS(variant, bits, var, va)
 #define LOAD_V(bits, var, va)		   LOAD_V_(VARIANT, bits, var, va)
 #define STORE_V_(variant, bits, va, value) STORE_AS(variant, bits, va, value)
@@ -153,39 +154,84 @@ static NOINLINE void NAME(store_multiple_slow)(struct arm_cpu *c, u32 va, u32 li
 }
 #endif
 
-/* The words are at host address `host`, or in values[] where the fast path does not apply. */
-#define MULTIPLE_LOAD(host)                                              \
-	u32 list = (u32)op->imm, base = R(op->b);                        \
-	u64 va = (u32)(base + (u32)op->disp);                            \
-	unsigned int count = (unsigned int)__builtin_popcount(list);     \
-	const struct tlb_entry *e = tlb_slot(&v->tlb, va);               \
-	const unaligned32 *host = (const unaligned32 *)(e->addend + va); \
-	u32 values[16];                                                  \
-	if (UNLIKELY(e->read != tlb_tag(va, 4 * count) || (va & 3))) {   \
-		SLOW(NAME(multiple_slow)(CPU, (u32)va, count, values));  \
-		host = NULL;                                             \
-	}                                                                \
-	if (op->s)                                                       \
-	W(op->b, base + (u32)op->imm2)
-
+/*
+ * Whether a multiple transfer may be made at once: all of its words are on one page, so that they
+ * fault alike; in user mode the first one is tried before anything is changed.
+ */
+#ifdef RATITE_DIRECT
+#define MULTIPLE_PROBE(fast, tag, va, count)                                               \
+	bool fast = (va & ~GUEST_PAGE_MASK) + 4 * (count) <= GUEST_PAGE_SIZE && !(va & 3); \
+	if (LIKELY(fast))                                                                  \
+	PINNED((void)*(volatile u32 GUEST_SPACE *)(GUEST_BASE + (uintptr_t)va))
+#define MULTIPLE_GET(i)	       WORD_V(VARIANT, GUEST(unaligned32, va + 4 * (i)))
+#define MULTIPLE_PUT(i, value) PINNED(GUEST(unaligned32, va + 4 * (i)) = WORD_V(VARIANT, value))
+#else
+#define MULTIPLE_PROBE(fast, tag, va, count)                   \
+	const struct tlb_entry *e_ = tlb_slot(&v->tlb, va);    \
+	unaligned32 *host_ = (unaligned32 *)(e_->addend + va); \
+	bool fast = e_->tag == tlb_tag(va, 4 * (count)) && !(va & 3)
+#define MULTIPLE_GET(i)	       WORD_V(VARIANT, host_[i])
+#define MULTIPLE_PUT(i, value) (host_[i] = WORD_V(VARIANT, value))
+#endif
 #define WORD_V_(variant, x) SWAP_##variant(32, x)
 #define WORD_V(variant, x)  WORD_V_(variant, x)
-#define MULTIPLE_WORD(i)    (LIKELY(host != NULL) ? WORD_V(VARIANT, host[i]) : values[i])
+
+/* For the n-th register of a list, which is the i-th in it. Compiled code knows the list, but wants
+ * registers whose numbers are constants. */
+#ifdef RATITE_BITCODE
+#define LIST_STEP(k, list, n, i, ...)     \
+	if ((list) >> (k) & 1) {          \
+		const unsigned int n = k; \
+		__VA_ARGS__;              \
+		i++;                      \
+	}
+#define FOR_LIST(list, n, i, ...)                                                                \
+	unsigned int i = 0;                                                                      \
+	LIST_STEP(0, list, n, i, __VA_ARGS__)                                                    \
+	LIST_STEP(1, list, n, i, __VA_ARGS__)                                                    \
+	LIST_STEP(2, list, n, i, __VA_ARGS__)                                                    \
+	LIST_STEP(3, list, n, i, __VA_ARGS__) LIST_STEP(4, list, n, i, __VA_ARGS__) LIST_STEP(   \
+		5, list, n, i, __VA_ARGS__) LIST_STEP(6, list, n, i, __VA_ARGS__)                \
+		LIST_STEP(7, list, n, i, __VA_ARGS__) LIST_STEP(8, list, n, i, __VA_ARGS__)      \
+			LIST_STEP(9, list, n, i, __VA_ARGS__)                                    \
+				LIST_STEP(10, list, n, i, __VA_ARGS__) LIST_STEP(11, list, n, i, \
+										 __VA_ARGS__)    \
+					LIST_STEP(12, list, n, i, __VA_ARGS__)                   \
+						LIST_STEP(13, list, n, i, __VA_ARGS__)           \
+							LIST_STEP(14, list, n, i, __VA_ARGS__)
+#else
+#define FOR_LIST(list, n, i, ...)                                           \
+	unsigned int i = 0;                                                 \
+	for (u32 list_ = (list) & 0x7fff; list_; list_ &= list_ - 1, i++) { \
+		const unsigned int n = (unsigned int)__builtin_ctz(list_);  \
+		__VA_ARGS__;                                                \
+	}
+#endif
+
+/* Words are in memory, or in values[] where it had to be gone slowly. */
+#define MULTIPLE_LOAD                                                   \
+	u32 list = (u32)op->imm, base = R(op->b);                       \
+	u64 va = (u32)(base + (u32)op->disp);                           \
+	unsigned int count = (unsigned int)__builtin_popcount(list);    \
+	u32 values[16];                                                 \
+	MULTIPLE_PROBE(fast, read, va, count);                          \
+	if (UNLIKELY(!fast))                                            \
+		SLOW(NAME(multiple_slow)(CPU, (u32)va, count, values)); \
+	if (op->s)                                                      \
+	W(op->b, base + (u32)op->imm2)
+#define MULTIPLE_WORD(i) (LIKELY(fast) ? MULTIPLE_GET(i) : values[i])
 
 OP_V(ldm)
 {
-	MULTIPLE_LOAD(host);
-	for (unsigned int i = 0; list; list &= list - 1, i++)
-		REGS->r[__builtin_ctz(list)] = MULTIPLE_WORD(i);
+	MULTIPLE_LOAD;
+	FOR_LIST(list, n, i, REGS->r[n] = MULTIPLE_WORD(i));
 	NEXT;
 }
 
 OP_V(ldm_pc)
 {
-	MULTIPLE_LOAD(host);
-	unsigned int i = 0;
-	for (; list & 0x7fff; list &= list - 1, i++)
-		REGS->r[__builtin_ctz(list)] = MULTIPLE_WORD(i);
+	MULTIPLE_LOAD;
+	FOR_LIST(list, n, i, REGS->r[n] = MULTIPLE_WORD(i));
 	u32 target = MULTIPLE_WORD(i);
 	if (op->x == JUMP_EXCHANGES)
 		JUMP_EXCHANGE(target);
@@ -197,12 +243,10 @@ OP_V(stm)
 	u32 list = (u32)op->imm, base = R(op->b);
 	u64 va = (u32)(base + (u32)op->disp);
 	unsigned int count = (unsigned int)__builtin_popcount(list);
-	const struct tlb_entry *e = tlb_slot(&v->tlb, va);
+	MULTIPLE_PROBE(fast, write, va, count);
 
-	if (LIKELY(e->write == tlb_tag(va, 4 * count) && !(va & 3))) {
-		unaligned32 *host = (unaligned32 *)(e->addend + va);
-		for (; list; list &= list - 1)
-			*host++ = WORD_V(VARIANT, REGS->r[__builtin_ctz(list)]);
+	if (LIKELY(fast)) {
+		FOR_LIST(list, n, i, MULTIPLE_PUT(i, REGS->r[n]));
 	} else {
 		SLOW(NAME(store_multiple_slow)(CPU, (u32)va, list));
 	}
@@ -234,14 +278,30 @@ OP_V(vst_s)
 #define HIGH_be 0
 #define HIGH_V	CAT(HIGH_, VARIANT, )
 
+/* In user mode a double is one access where its words may lie anywhere. */
+#ifdef RATITE_DIRECT
+#define WIDE_le 1
+#else
+#define WIDE_le 0
+#endif
+#define WIDE_st 0
+#define WIDE_be 0
+#define WIDE_V	CAT(WIDE_, VARIANT, )
+
 OP_V(vld_d)
 {
 	u32 va = R(op->b) + (u32)op->disp;
 
+#if WIDE_V
+	u64 value;
+	PINNED(value = GUEST(unaligned64, va));
+	REGS->d[op->a / 2] = value;
+#else
 	LOAD_V(32, first, va);
 	LOAD_V(32, second, va + 4);
 	S(op->a + !HIGH_V) = first;
 	S(op->a + HIGH_V) = second;
+#endif
 	NEXT;
 }
 
@@ -249,10 +309,14 @@ OP_V(vst_d)
 {
 	u32 va = R(op->b) + (u32)op->disp;
 
+#if WIDE_V
+	PINNED(GUEST(unaligned64, va) = REGS->d[op->a / 2]);
+#else
 	if (UNLIKELY((va & ~(u32)GUEST_PAGE_MASK) >= GUEST_PAGE_SIZE - 7))
 		SLOW(vcpu_probe_write(v, va + 4, 4, v->mmu_mode));
 	STORE_V(32, va, S(op->a + !HIGH_V));
 	STORE_V(32, va + 4, S(op->a + HIGH_V));
+#endif
 	NEXT;
 }
 
@@ -278,20 +342,55 @@ static NOINLINE void NAME(vfp_store_slow)(struct arm_cpu *c, u32 va, unsigned in
 }
 #endif
 
+/* As words are in the register file: doubles have theirs the other way round in big-endian memory.
+ */
+#define FLIP(count, first) ((count) > 1 && !((first) & 1) ? !HIGH_V : 0)
+/* For transfers of D registers. */
+#define GET_DOUBLE(k)                                                          \
+	(HIGH_V ? (u64)MULTIPLE_GET(2 * (k) + 1) << 32 | MULTIPLE_GET(2 * (k)) \
+		: (u64)MULTIPLE_GET(2 * (k)) << 32 | MULTIPLE_GET(2 * (k) + 1))
+#define PUT_DOUBLE(k, d)                                          \
+	do {                                                      \
+		MULTIPLE_PUT(2 * (k) + !HIGH_V, (u32)(d));        \
+		MULTIPLE_PUT(2 * (k) + HIGH_V, (u32)((d) >> 32)); \
+	} while (0)
+#ifdef RATITE_BITCODE
+#define DOUBLE_STEP(n, k, number, ...)    \
+	if ((number) > n) {               \
+		const unsigned int k = n; \
+		__VA_ARGS__;              \
+	}
+#define FOR_DOUBLES(k, count, ...)                                                          \
+	DOUBLE_STEP(0, k, count, __VA_ARGS__)                                               \
+	DOUBLE_STEP(1, k, count, __VA_ARGS__)                                               \
+	DOUBLE_STEP(2, k, count, __VA_ARGS__) DOUBLE_STEP(3, k, count, __VA_ARGS__)         \
+		DOUBLE_STEP(4, k, count, __VA_ARGS__) DOUBLE_STEP(5, k, count, __VA_ARGS__) \
+			DOUBLE_STEP(6, k, count, __VA_ARGS__) DOUBLE_STEP(                  \
+				7, k, count, __VA_ARGS__) if ((count) > 8) return BODY_INTERPRET
+#define FOR_SINGLES(i, count, ...) return BODY_INTERPRET
+#else
+#define FOR_DOUBLES(k, count, ...)                   \
+	for (unsigned int k = 0; k < (count); k++) { \
+		__VA_ARGS__;                         \
+	}
+#define FOR_SINGLES(i, count, ...) FOR_DOUBLES(i, count, __VA_ARGS__)
+#endif
+
 OP_V(vldm)
 {
-	unsigned int count = (unsigned int)op->imm;
+	unsigned int count = (unsigned int)op->imm, flip = FLIP(count, op->a);
 	u32 base = R(op->b), values[64];
 	u64 va = (u32)(base + (u32)op->disp);
-	const struct tlb_entry *e = tlb_slot(&v->tlb, va);
+	MULTIPLE_PROBE(fast, read, va, count);
 
-	if (LIKELY(e->read == tlb_tag(va, 4 * count) && !(va & 3)) && HIGH_V) {
-		__builtin_memcpy(&S(op->a), (const void *)(e->addend + va), 4 * count);
-	} else {
+	if (UNLIKELY(!fast)) {
 		SLOW(NAME(vfp_load_slow)(CPU, (u32)va, count, values));
-		unsigned int flip = count > 1 && !(op->a & 1) ? !HIGH_V : 0;
 		for (unsigned int i = 0; i < count; i++)
 			S((op->a + i) ^ flip) = values[i];
+	} else if ((op->a | count) & 1) {
+		FOR_SINGLES(i, count, S((op->a + i) ^ flip) = MULTIPLE_GET(i));
+	} else {
+		FOR_DOUBLES(k, count / 2, REGS->d[op->a / 2 + k] = GET_DOUBLE(k));
 	}
 	if (op->s)
 		W(op->b, base + (u32)op->imm2);
@@ -300,21 +399,74 @@ OP_V(vldm)
 
 OP_V(vstm)
 {
-	unsigned int count = (unsigned int)op->imm;
+	unsigned int count = (unsigned int)op->imm, flip = FLIP(count, op->a);
 	u32 base = R(op->b);
 	u64 va = (u32)(base + (u32)op->disp);
-	const struct tlb_entry *e = tlb_slot(&v->tlb, va);
+	MULTIPLE_PROBE(fast, write, va, count);
 
-	if (LIKELY(e->write == tlb_tag(va, 4 * count) && !(va & 3)) && HIGH_V)
-		__builtin_memcpy((void *)(e->addend + va), &S(op->a), 4 * count);
-	else
+	if (UNLIKELY(!fast)) {
 		SLOW(NAME(vfp_store_slow)(CPU, (u32)va, count, op->a));
+	} else if ((op->a | count) & 1) {
+		FOR_SINGLES(i, count, MULTIPLE_PUT(i, S((op->a + i) ^ flip)));
+	} else {
+		FOR_DOUBLES(k, count / 2, PUT_DOUBLE(k, REGS->d[op->a / 2 + k]));
+	}
 	if (op->s)
 		W(op->b, base + (u32)op->imm2);
 	NEXT;
 }
 
-#ifndef RATITE_BITCODE
+/*
+ * VLD1 and VST1 of disp whole D registers, from d[a] on: bytes at any address. Fields are otherwise
+ * as the helper wants them, which does what goes over the end of a page.
+ */
+#define NEON_WRITEBACK \
+	if (op->s)     \
+	W(op->b, (u32)va + (op->s == 1 ? 8 * count : R(op->x)))
+#ifdef RATITE_DIRECT
+#define NEON_PROBE(tag) bool fast = (va & ~GUEST_PAGE_MASK) + 8 * count <= GUEST_PAGE_SIZE
+#define NEON_AT(k)	GUEST(unaligned64, va + 8 * (k))
+#else
+#define NEON_PROBE(tag)                                     \
+	const struct tlb_entry *e_ = tlb_slot(&v->tlb, va); \
+	bool fast = e_->tag == tlb_tag(va, 8 * count)
+#define NEON_AT(k) (*(unaligned64 *)(e_->addend + va + 8 * (k)))
+#endif
+
+OP_V(vld1)
+{
+	unsigned int count = (unsigned int)op->disp;
+	u64 va = R(op->b);
+	NEON_PROBE(read);
+
+	if (LIKELY(fast)) {
+		u64 first;
+		PINNED(first = NEON_AT(0));
+		REGS->d[op->a] = first;
+		FOR_DOUBLES(k, count - 1, REGS->d[op->a + k + 1] = NEON_AT(k + 1));
+		NEON_WRITEBACK;
+	} else {
+		SLOW(arm_h_neon_multiple(CPU, op));
+	}
+	NEXT;
+}
+
+OP_V(vst1)
+{
+	unsigned int count = (unsigned int)op->disp;
+	u64 va = R(op->b);
+	NEON_PROBE(write);
+
+	if (LIKELY(fast)) {
+		FOR_DOUBLES(k, count, PINNED(NEON_AT(k) = REGS->d[op->a + k]));
+		NEON_WRITEBACK;
+	} else {
+		SLOW(arm_h_neon_multiple(CPU, op));
+	}
+	NEXT;
+}
+
+#ifndef RATITE_BODIES_ONLY
 #define H(name)	    CAT(arm_op_##name, _, VARIANT)
 #define KINDS(name) {H(name##_i), H(name##_pre), H(name##_post), H(name##_r), H(name##_wb)}
 const struct arm_mem_handlers CAT(arm_mem, _, VARIANT) = {
@@ -330,5 +482,7 @@ const struct arm_mem_handlers CAT(arm_mem, _, VARIANT) = {
 	.vfp_store = {H(vst_s), H(vst_d)},
 	.vfp_load_multiple = H(vldm),
 	.vfp_store_multiple = H(vstm),
+	.neon_load = H(vld1),
+	.neon_store = H(vst1),
 };
 #endif

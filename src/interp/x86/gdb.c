@@ -2,6 +2,7 @@
  * The registers as gdb sees them. Source: "Debugging with GDB", G.5.5 (i386 features); formats as
  * FSAVE (tag word) and FXSAVE have them, Intel SDM volume 1, 8.1 and 10.5.
  */
+#include "interp/x86/gdb.h"
 #include "interp/x86/fpu.h"
 #include "interp/x86/system.h"
 
@@ -211,10 +212,17 @@ static const struct gdb_feature features32[] = {
 	GDB_FEATURE("org.gnu.gdb.i386.sse", sse_types, sse32)};
 
 /* By what the model can do, not by the mode of the moment: gdb asks once. */
+const struct gdb_description *x86_gdb_description_32(struct cpu *cpu)
+{
+	static const struct gdb_description i386 = {"i386", features32, 2};
+
+	return &i386;
+}
+
 const struct gdb_description *x86_gdb_description(struct cpu *cpu)
 {
 	static const struct gdb_description amd64 = {"i386:x86-64", features64, 2};
-	static const struct gdb_description i386 = {"i386", features32, 2};
 
-	return x86_has(x86_cpu(cpu), FEAT_8000_0001_EDX, 29 /* LM */) ? &amd64 : &i386;
+	return x86_has(x86_cpu(cpu), FEAT_8000_0001_EDX, 29 /* LM */) ? &amd64
+								      : x86_gdb_description_32(cpu);
 }

@@ -18,16 +18,16 @@
 
 #define CPU ((struct x86_cpu *)v)
 
+#ifdef RATITE_DIRECT
+#define OP(name)     OP_LEFT_OUT(x86, name)
+#define OP_MEM(name) OP_DIRECT(x86, name)
+#else
+#define OP(name)     OP_DEFINE(x86, name)
+#define OP_MEM(name) OP_DEFINE(x86, name)
+#endif
 #ifdef RATITE_BITCODE
-#define OP(name)                                                              \
-	enum body_exit body_x86_##name(struct vcpu *v, struct x86_regs *regs, \
-				       const struct op *op);                  \
-	enum body_exit body_x86_##name(struct vcpu *v, struct x86_regs *regs, const struct op *op)
 #define REGS regs
 #else
-#define OP(name)                  \
-	handler_fn x86_op_##name; \
-	UNSANITIZED HANDLER void x86_op_##name(struct vcpu *v, const struct op *op, int64_t budget)
 #define REGS (&CPU->r)
 #endif
 
@@ -101,7 +101,28 @@ typedef u16 unaligned16 __attribute__((may_alias, aligned(1)));
 typedef u32 unaligned32 __attribute__((may_alias, aligned(1)));
 typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
 
-/* Loads `bits` at linear address `va` into a new variable. */
+/*
+ * LOAD declares `var` with the `bits` at linear address `va`.
+ *
+ * Read-modify-write: RMW_LOAD declares `var` with the old value, RMW_STORE writes. Nothing may be
+ * committed in between: with the TLB the first has made sure that the second cannot fault, in user
+ * mode the second may. Not atomic: for LOCKed forms see ATOMIC_ADDRESS (ops_int.tmpl.h).
+ */
+#ifdef RATITE_DIRECT
+#define LOAD(bits, var, va) \
+	u##bits var;        \
+	PINNED(var = GUEST(unaligned##bits, va))
+#define STORE(bits, va, value)                                \
+	do {                                                  \
+		u64 va_ = (va);                               \
+		u##bits value_ = (u##bits)(value);            \
+		PINNED(GUEST(unaligned##bits, va_) = value_); \
+	} while (0)
+#define RMW_LOAD(bits, var, va) \
+	u64 rmw_va = (va);      \
+	LOAD(bits, var, rmw_va)
+#define RMW_STORE(bits, value) STORE(bits, rmw_va, value)
+#else
 #define LOAD(bits, var, va)                                                                 \
 	u##bits var;                                                                        \
 	do {                                                                                \
@@ -123,10 +144,6 @@ typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
 			SLOW(vcpu_store_slow(v, va_, bits / 8, (u##bits)(value), v->mmu_mode)); \
 	} while (0)
 
-/*
- * Read-modify-write. RMW_LOAD declares `var` with the old value, having made sure that the store
- * cannot fault; RMW_STORE writes. Not atomic: LOCKed forms are x86_locked_*() (ops_lock.c).
- */
 #define RMW_LOAD(bits, var, va)                                                                \
 	u##bits var;                                                                           \
 	u64 rmw_va = (va);                                                                     \
@@ -149,6 +166,7 @@ typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
 		else                                                                               \
 			SLOW(vcpu_store_slow(v, rmw_va, bits / 8, (u##bits)(value), v->mmu_mode)); \
 	} while (0)
+#endif
 
 /* --- rare instructions --- */
 

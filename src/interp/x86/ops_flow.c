@@ -66,6 +66,7 @@ static NOINLINE u64 pop_any(struct x86_cpu *c, unsigned int log2)
 	return value;
 }
 
+#ifndef RATITE_BODIES_ONLY
 void x86_push(struct x86_cpu *c, unsigned int log2, u64 value)
 {
 	push_any(c, log2, value);
@@ -75,6 +76,7 @@ u64 x86_pop(struct x86_cpu *c, unsigned int log2)
 {
 	return pop_any(c, log2);
 }
+#endif
 
 /* PUSH_BODY(kind, value) and POP_BODY(kind, var): op->s is log2 of the size for the sg form. */
 #define PUSH_f64(value)                                         \
@@ -180,35 +182,35 @@ static NOINLINE u64 ret_any(struct x86_cpu *c, unsigned int log2, u64 release)
 }
 
 #define STACK_OPS(ea)                                              \
-	OP(push_r_##ea)                                            \
+	OP_MEM(push_r_##ea)                                        \
 	{                                                          \
 		PUSH_##ea(R(64, op->a));                           \
 		NEXT;                                              \
 	}                                                          \
-	OP(push_i_##ea)                                            \
+	OP_MEM(push_i_##ea)                                        \
 	{                                                          \
 		PUSH_##ea(op->imm);                                \
 		NEXT;                                              \
 	}                                                          \
-	OP(pop_r_##ea)                                             \
+	OP_MEM(pop_r_##ea)                                         \
 	{                                                          \
 		POP_##ea(value);                                   \
 		WRITE_##ea(op->a, value);                          \
 		NEXT;                                              \
 	}                                                          \
-	OP(ret_##ea)                                               \
+	OP_MEM(ret_##ea)                                           \
 	{                                                          \
 		RET_##ea(pc);                                      \
 		JUMP_TO(pc);                                       \
 	}                                                          \
 	/* Indirect: `a` is the target, imm the return address. */ \
-	OP(call_r_##ea)                                            \
+	OP_MEM(call_r_##ea)                                        \
 	{                                                          \
 		u64 target = MASK_PC_##ea(R(64, op->a));           \
 		CALL_##ea(op->imm, target);                        \
 		JUMP_TO(target);                                   \
 	}                                                          \
-	OP(leave_##ea)                                             \
+	OP_MEM(leave_##ea)                                         \
 	{                                                          \
 		LEAVE_##ea;                                        \
 		NEXT;                                              \
@@ -243,12 +245,12 @@ STACK_OPS(sg)
 
 /* A direct call ends its block, so nothing is left behind (x is 0) and s says whether to link; the
  * general form has its operand size in bits 0-1 of `a`. */
-OP(call_f64)
+OP_MEM(call_f64)
 {
 	PUSH_f64(RETURN_PC);
 	BRANCH_TAKEN;
 }
-OP(call_f32)
+OP_MEM(call_f32)
 {
 	PUSH_f32(RETURN_PC);
 	BRANCH_TAKEN;
@@ -259,7 +261,7 @@ OP(call_sg)
 	BRANCH_TAKEN;
 }
 
-#ifndef RATITE_BITCODE
+#ifndef RATITE_BODIES_ONLY
 #define STACK_TABLE(name)                                                                      \
 	handler_fn *const x86_##name[STACK_KINDS] = {x86_op_##name##_f64, x86_op_##name##_f32, \
 						     x86_op_##name##_sg};
@@ -357,7 +359,7 @@ OP(jcxz)
 	NEXT;
 }
 
-#ifndef RATITE_BITCODE
+#ifndef RATITE_BODIES_ONLY
 #define JCC_ENTRY(cc)	x86_op_jcc_##cc,
 #define SETCC_ENTRY(cc) x86_op_setcc_##cc,
 handler_fn *const x86_jcc[16] = {FOR_EACH_CC(JCC_ENTRY)};
@@ -365,6 +367,7 @@ handler_fn *const x86_setcc[16] = {FOR_EACH_CC(SETCC_ENTRY)};
 handler_fn *const x86_loop[4] = {x86_op_loopne, x86_op_loope, x86_op_loop, x86_op_jcxz};
 #endif
 
+#ifndef RATITE_BODIES_ONLY
 /* A direct branch beyond the code segment's limit. a: condition, 16 none, 17 CALL (imm: return pc,
  * x: operand size), 32-35 LOOPNE .. JCXZ; b: address size. */
 void x86_branch_beyond(struct x86_cpu *c, const struct op *op)
@@ -385,6 +388,7 @@ void x86_branch_beyond(struct x86_cpu *c, const struct op *op)
 	if (op->a >= 32 && op->a < 35)
 		loop_step(&c->r, op->b);
 }
+#endif
 
 /* --- the rest of a block's frame --- */
 

@@ -14,6 +14,8 @@
 #define SINT		      PASTE(s, BITS)
 #define OPN(name)	      OP_(SIZED(name))
 #define OP_(name)	      OP(name)
+#define OPN_MEM(name)	      OP_MEM_(SIZED(name))
+#define OP_MEM_(name)	      OP_MEM(name)
 #define RX(off)		      R_(BITS, off)
 #define R_(bits, off)	      R(bits, off)
 #define WX(off, val)	      W_(BITS, off, val)
@@ -97,7 +99,7 @@ static ALWAYS_INLINE UINT alu(struct x86_regs *regs, enum alu_kind kind, UINT a,
 	ALU_MEM(name, kind, fl, abs)
 
 #define ALU_MEM(name, kind, fl, ea)                         \
-	OPN(name##_rm_##fl##_##ea##_)                       \
+	OPN_MEM(name##_rm_##fl##_##ea##_)                   \
 	{                                                   \
 		EA_##ea(va, SIZE, false);                   \
 		LOADX(m, va);                               \
@@ -110,7 +112,7 @@ static ALWAYS_INLINE UINT alu(struct x86_regs *regs, enum alu_kind kind, UINT a,
 	ALU_MEM_DST(name##_mi_, kind, fl, ea, (UINT)op->imm)
 
 #define ALU_MEM_DST(name, kind, fl, ea, operand)                    \
-	OPN(name##fl##_##ea##_)                                     \
+	OPN_MEM(name##fl##_##ea##_)                                 \
 	{                                                           \
 		EA_##ea(va, SIZE, ALU_WRITES(kind));                \
 		if (!ALU_WRITES(kind)) {                            \
@@ -126,10 +128,12 @@ static ALWAYS_INLINE UINT alu(struct x86_regs *regs, enum alu_kind kind, UINT a,
 		NEXT;                                               \
 	}
 
-#define FOR_EACH_ALU(X)                                                               \
-	X(add, ALU_ADD)                                                               \
-	X(or, ALU_OR) X(adc, ALU_ADC) X(sbb, ALU_SBB) X(and, ALU_AND) X(sub, ALU_SUB) \
-		X(xor, ALU_XOR) X(cmp, ALU_CMP) X(test, ALU_TEST)
+#define FOR_EACH_ALU(X)                                                                 \
+	X(add, ALU_ADD)                                                                 \
+	X(or, ALU_OR)                                                                   \
+	X(adc, ALU_ADC)                                                                 \
+	X(sbb, ALU_SBB) X(and, ALU_AND) X(sub, ALU_SUB) X(xor, ALU_XOR) X(cmp, ALU_CMP) \
+		X(test, ALU_TEST)
 #define ALU_BOTH(name, kind) ALU_FORMS(name, kind, 0) ALU_FORMS(name, kind, 1)
 FOR_EACH_ALU(ALU_BOTH)
 
@@ -241,7 +245,7 @@ static ALWAYS_INLINE UINT unary(struct x86_regs *regs, enum unary_kind kind, UIN
 	UNARY_MEM(name, kind, fl, sg)                      \
 	UNARY_MEM(name, kind, fl, abs)
 #define UNARY_MEM(name, kind, fl, ea)                 \
-	OPN(name##_m_##fl##_##ea##_)                  \
+	OPN_MEM(name##_m_##fl##_##ea##_)              \
 	{                                             \
 		EA_##ea(va, SIZE, true);              \
 		RMW_LOADX(m, va);                     \
@@ -366,7 +370,7 @@ static ALWAYS_INLINE UINT shift(struct x86_regs *regs, enum shift_kind kind, UIN
 		NEXT;                                                                   \
 	}
 #define SHIFT_MEM(name, kind, form, count)               \
-	OPN(name##form##_)                               \
+	OPN_MEM(name##form##_)                           \
 	{                                                \
 		EA_sg(va, SIZE, true);                   \
 		RMW_LOADX(m, va);                        \
@@ -381,10 +385,11 @@ static ALWAYS_INLINE UINT shift(struct x86_regs *regs, enum shift_kind kind, UIN
 	SHIFT_FORMS(name, kind, 1)                        \
 	SHIFT_MEM(name, kind, _mi, (unsigned int)op->imm) \
 	SHIFT_MEM(name, kind, _mc, R(8, REG(RCX)) & COUNT_MASK)
-#define FOR_EACH_SHIFT(X)                                                                         \
-	X(rol, SHIFT_ROL)                                                                         \
-	X(ror, SHIFT_ROR) X(rcl, SHIFT_RCL) X(rcr, SHIFT_RCR) X(shl, SHIFT_SHL) X(shr, SHIFT_SHR) \
-		X(sal, SHIFT_SAL) X(sar, SHIFT_SAR)
+#define FOR_EACH_SHIFT(X) \
+	X(rol, SHIFT_ROL) \
+	X(ror, SHIFT_ROR) \
+	X(rcl, SHIFT_RCL) \
+	X(rcr, SHIFT_RCR) X(shl, SHIFT_SHL) X(shr, SHIFT_SHR) X(sal, SHIFT_SAL) X(sar, SHIFT_SAR)
 FOR_EACH_SHIFT(SHIFT_ALL)
 
 /* --- moves --- */
@@ -400,27 +405,27 @@ OPN(mov_ri_)
 	NEXT;
 }
 #define MOV_MEM(ea)                       \
-	OPN(mov_rm_##ea##_)               \
+	OPN_MEM(mov_rm_##ea##_)           \
 	{                                 \
 		EA_##ea(va, SIZE, false); \
 		LOADX(m, va);             \
 		WX(op->a, m);             \
 		NEXT;                     \
 	}                                 \
-	OPN(load_tmp_##ea##_)             \
+	OPN_MEM(load_tmp_##ea##_)         \
 	{                                 \
 		EA_##ea(va, SIZE, false); \
 		LOADX(m, va);             \
 		W(64, REG_TMP0, m);       \
 		NEXT;                     \
 	}                                 \
-	OPN(mov_mr_##ea##_)               \
+	OPN_MEM(mov_mr_##ea##_)           \
 	{                                 \
 		EA_##ea(va, SIZE, true);  \
 		STOREX(va, RX(op->a));    \
 		NEXT;                     \
 	}                                 \
-	OPN(mov_mi_##ea##_)               \
+	OPN_MEM(mov_mi_##ea##_)           \
 	{                                 \
 		EA_##ea(va, SIZE, true);  \
 		STOREX(va, op->imm);      \
@@ -451,7 +456,7 @@ OPN(xchg_rr_)
 	EXTEND_MEM(name, from, TYPE, sg)                     \
 	EXTEND_MEM(name, from, TYPE, abs)
 #define EXTEND_MEM(name, from, TYPE, ea)        \
-	OPN(name##_rm_##ea##_)                  \
+	OPN_MEM(name##_rm_##ea##_)              \
 	{                                       \
 		EA_##ea(va, from / 8, false);   \
 		LOAD(from, m, va);              \
@@ -470,21 +475,21 @@ OPN(lea_)
 }
 
 /* CMOV writes its register also where it does not move: 32 bits are zero-extended. */
-#define CMOV(cc)                                                         \
-	OPN(cmov_rr_##cc##_)                                             \
-	{                                                                \
-		UINT no = RX(op->a), yes = RX(op->b), mask;              \
-		mask = -(UINT)x86_cond(REGS, cc);                        \
-		WX(op->a, (UINT)((yes & mask) | (no & ~mask)));          \
-		NEXT;                                                    \
-	}                                                                \
-	OPN(cmov_rm_##cc##_)                                             \
-	{                                                                \
-		EA_sg(va, SIZE, false);                                  \
-		LOADX(m, va);                                            \
-		UINT no = RX(op->a), mask = -(UINT)x86_cond(REGS, cc);   \
-		WX(op->a, (UINT)((m & mask) | (no & ~mask)));            \
-		NEXT;                                                    \
+#define CMOV(cc)                                                       \
+	OPN(cmov_rr_##cc##_)                                           \
+	{                                                              \
+		UINT no = RX(op->a), yes = RX(op->b), mask;            \
+		mask = -(UINT)x86_cond(REGS, cc);                      \
+		WX(op->a, (UINT)((yes & mask) | (no & ~mask)));        \
+		NEXT;                                                  \
+	}                                                              \
+	OPN_MEM(cmov_rm_##cc##_)                                       \
+	{                                                              \
+		EA_sg(va, SIZE, false);                                \
+		LOADX(m, va);                                          \
+		UINT no = RX(op->a), mask = -(UINT)x86_cond(REGS, cc); \
+		WX(op->a, (UINT)((m & mask) | (no & ~mask)));          \
+		NEXT;                                                  \
 	}
 FOR_EACH_CC(CMOV)
 #endif
@@ -758,6 +763,14 @@ OPN(cmpxchg_rr_)
  * operated on with C11 atomics, also where the inline probe missed because the page holds code or
  * is clean; elsewhere (registers of devices, page crossings) a load and a store must do.
  */
+#ifdef RATITE_DIRECT
+#define ATOMIC_ADDRESS(var)    \
+	EA_sg(va, SIZE, true); \
+	UINT *var = GUEST_HOST(UINT, va)
+#define ATOMIC_DONE	    (void)0
+#define ATOMIC_PINNED(...)  PINNED(__VA_ARGS__)
+#define ATOMIC_IN_RAM(host) true
+#else
 #define ATOMIC_ADDRESS(var)                                                     \
 	EA_sg(va, SIZE, true);                                                  \
 	UINT *var;                                                              \
@@ -776,28 +789,31 @@ OPN(cmpxchg_rr_)
 		if (UNLIKELY(slow_))                                      \
 			SLOW(vcpu_atomic_done(v, va, SIZE, v->mmu_mode)); \
 	} while (0)
+#define ATOMIC_IN_RAM(host) LIKELY((host) != NULL)
+#define ATOMIC_PINNED(...)  __VA_ARGS__
+#endif
 
 /* Old value of memory and what takes its place; `expr` gives the new value from `old`. */
-#define ATOMIC_UPDATE(old, expr)                                                         \
-	ATOMIC_ADDRESS(host_);                                                           \
-	UINT old;                                                                        \
-	if (LIKELY(host_ != NULL)) {                                                     \
-		old = __atomic_load_n(host_, __ATOMIC_RELAXED);                          \
-		while (!__atomic_compare_exchange_n(host_, &old, (UINT)(expr), false,    \
-						    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) \
-			;                                                                \
-		ATOMIC_DONE;                                                             \
-	} else {                                                                         \
-		SLOW(old = (UINT)vcpu_load_slow(v, va, SIZE, v->mmu_mode);               \
-		     vcpu_store_slow(v, va, SIZE, (UINT)(expr), v->mmu_mode));           \
+#define ATOMIC_UPDATE(old, expr)                                                             \
+	ATOMIC_ADDRESS(host_);                                                               \
+	UINT old;                                                                            \
+	if (ATOMIC_IN_RAM(host_)) {                                                          \
+		ATOMIC_PINNED(old = __atomic_load_n(host_, __ATOMIC_RELAXED);                \
+			      while (!__atomic_compare_exchange_n(host_, &old, (UINT)(expr), \
+								  false, __ATOMIC_SEQ_CST,   \
+								  __ATOMIC_RELAXED)););      \
+		ATOMIC_DONE;                                                                 \
+	} else {                                                                             \
+		SLOW(old = (UINT)vcpu_load_slow(v, va, SIZE, v->mmu_mode);                   \
+		     vcpu_store_slow(v, va, SIZE, (UINT)(expr), v->mmu_mode));               \
 	}
 
-OPN(xchg_mr_)
+OPN_MEM(xchg_mr_)
 {
 	ATOMIC_ADDRESS(host);
 	UINT old, value = RX(op->a);
-	if (LIKELY(host != NULL)) {
-		old = __atomic_exchange_n(host, value, __ATOMIC_SEQ_CST);
+	if (ATOMIC_IN_RAM(host)) {
+		ATOMIC_PINNED(old = __atomic_exchange_n(host, value, __ATOMIC_SEQ_CST));
 		ATOMIC_DONE;
 	} else {
 		SLOW(old = (UINT)vcpu_load_slow(v, va, SIZE, v->mmu_mode);
@@ -806,7 +822,7 @@ OPN(xchg_mr_)
 	WX(op->a, old);
 	NEXT;
 }
-OPN(xadd_mr_)
+OPN_MEM(xadd_mr_)
 {
 	UINT add = RX(op->a);
 	ATOMIC_UPDATE(old, old + add);
@@ -814,7 +830,7 @@ OPN(xadd_mr_)
 	WX(op->a, old);
 	NEXT;
 }
-OPN(cmpxchg_mr_)
+OPN_MEM(cmpxchg_mr_)
 {
 	UINT acc = RX(REG(RAX)), value = RX(op->a);
 	ATOMIC_UPDATE(old, old == acc ? value : old);
@@ -825,7 +841,7 @@ OPN(cmpxchg_mr_)
 }
 
 #define LOCKED_ALU(name, kind, form, operand)                        \
-	OPN(locked_##name##form##_)                                  \
+	OPN_MEM(locked_##name##form##_)                              \
 	{                                                            \
 		UINT b = operand;                                    \
 		struct x86_regs *regs_ = REGS;                       \
@@ -836,14 +852,14 @@ OPN(cmpxchg_mr_)
 #define LOCKED_ALU_BOTH(name, kind)            \
 	LOCKED_ALU(name, kind, _mr, RX(op->a)) \
 	LOCKED_ALU(name, kind, _mi, (UINT)op->imm)
-#define FOR_EACH_LOCKED(X)                                                            \
-	X(add, ALU_ADD)                                                               \
-	X(or, ALU_OR) X(adc, ALU_ADC) X(sbb, ALU_SBB) X(and, ALU_AND) X(sub, ALU_SUB) \
-		X(xor, ALU_XOR)
+#define FOR_EACH_LOCKED(X) \
+	X(add, ALU_ADD)    \
+	X(or, ALU_OR)      \
+	X(adc, ALU_ADC) X(sbb, ALU_SBB) X(and, ALU_AND) X(sub, ALU_SUB) X(xor, ALU_XOR)
 FOR_EACH_LOCKED(LOCKED_ALU_BOTH)
 
 #define LOCKED_UNARY(name, kind)                                    \
-	OPN(locked_##name##_)                                       \
+	OPN_MEM(locked_##name##_)                                   \
 	{                                                           \
 		struct x86_regs *regs_ = REGS;                      \
 		ATOMIC_UPDATE(old, unary(regs_, kind, old, false)); \
@@ -855,7 +871,7 @@ FOR_EACH_UNARY(LOCKED_UNARY)
 #if BITS != 8
 /* A register bit number reaches memory around the operand: the decoder's EA is that of bit 0. */
 #define BIT_MEM(name, kind)                                    \
-	OPN(name##_mi_)                                        \
+	OPN_MEM(name##_mi_)                                    \
 	{                                                      \
 		unsigned int n = (unsigned int)op->imm % BITS; \
 		ATOMIC_UPDATE(old, bit_op(kind, old, n));      \
@@ -867,7 +883,7 @@ FOR_EACH_BIT(BIT_MEM)
 
 /* --- the table --- */
 
-#ifndef RATITE_BITCODE
+#ifndef RATITE_BODIES_ONLY
 #define H(name)	    PASTE(x86_op_##name, BITS)
 #define KINDS(name) {H(name##_f64_), H(name##_f32_), H(name##_sg_), H(name##_abs_)}
 

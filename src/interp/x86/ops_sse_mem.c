@@ -7,6 +7,14 @@
 
 typedef lanes64 unaligned128 __attribute__((may_alias, aligned(1)));
 
+#ifdef RATITE_DIRECT
+#define LOAD128(to, va) PINNED(*(lanes64 *)&(to) = GUEST(unaligned128, va))
+#define STORE128(va, from)                                                    \
+	do {                                                                  \
+		u64 va_ = (va);                                               \
+		PINNED(GUEST(unaligned128, va_) = *(const lanes64 *)&(from)); \
+	} while (0)
+#else
 /* Operands of 16 bytes at any address are not subject to alignment checks. */
 static NOINLINE union x86_xmm load128_slow(struct vcpu *v, u64 va)
 {
@@ -55,6 +63,7 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 		else                                                                     \
 			SLOW(store128_slow(v, va_, &(from)));                            \
 	} while (0)
+#endif
 
 #define CHECK_ALIGNED(va)                                      \
 	do {                                                   \
@@ -70,7 +79,7 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 	CHECK_ALIGNED((EA_RAW & ea_mask(S_ASIZE(op->s))) + CPU->seg[S_SEG(op->s)].base)
 
 #define XMM_MEMORY_OPS(ea)                    \
-	OP(load_xmm128_aligned_##ea)          \
+	OP_MEM(load_xmm128_aligned_##ea)      \
 	{                                     \
 		ALIGNED_FIRST_##ea;           \
 		EA_##ea(va, 16, false);       \
@@ -78,48 +87,48 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 		LOAD128(X(op->a), va);        \
 		NEXT;                         \
 	}                                     \
-	OP(load_xmm128_##ea)                  \
+	OP_MEM(load_xmm128_##ea)              \
 	{                                     \
 		EA_##ea(va, 16, false);       \
 		LOAD128(X(op->a), va);        \
 		NEXT;                         \
 	}                                     \
-	OP(load_xmm64_##ea)                   \
+	OP_MEM(load_xmm64_##ea)               \
 	{                                     \
 		EA_##ea(va, 8, false);        \
 		LOAD(64, value, va);          \
 		XMM_SET_LOW(op->a, value);    \
 		NEXT;                         \
 	}                                     \
-	OP(load_xmm32_##ea)                   \
+	OP_MEM(load_xmm32_##ea)               \
 	{                                     \
 		EA_##ea(va, 4, false);        \
 		LOAD(32, value, va);          \
 		XMM_SET_LOW(op->a, value);    \
 		NEXT;                         \
 	}                                     \
-	OP(load_xmm16_##ea)                   \
+	OP_MEM(load_xmm16_##ea)               \
 	{                                     \
 		EA_##ea(va, 2, false);        \
 		LOAD(16, value, va);          \
 		XMM_SET_LOW(op->a, value);    \
 		NEXT;                         \
 	}                                     \
-	OP(load_xmm_lo_##ea)                  \
+	OP_MEM(load_xmm_lo_##ea)              \
 	{                                     \
 		EA_##ea(va, 8, false);        \
 		LOAD(64, value, va);          \
 		X(op->a).q[0] = value;        \
 		NEXT;                         \
 	}                                     \
-	OP(load_xmm_hi_##ea)                  \
+	OP_MEM(load_xmm_hi_##ea)              \
 	{                                     \
 		EA_##ea(va, 8, false);        \
 		LOAD(64, value, va);          \
 		X(op->a).q[1] = value;        \
 		NEXT;                         \
 	}                                     \
-	OP(store_xmm128_aligned_##ea)         \
+	OP_MEM(store_xmm128_aligned_##ea)     \
 	{                                     \
 		ALIGNED_FIRST_##ea;           \
 		EA_##ea(va, 16, true);        \
@@ -127,31 +136,31 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 		STORE128(va, X(op->a));       \
 		NEXT;                         \
 	}                                     \
-	OP(store_xmm128_##ea)                 \
+	OP_MEM(store_xmm128_##ea)             \
 	{                                     \
 		EA_##ea(va, 16, true);        \
 		STORE128(va, X(op->a));       \
 		NEXT;                         \
 	}                                     \
-	OP(store_xmm64_##ea)                  \
+	OP_MEM(store_xmm64_##ea)              \
 	{                                     \
 		EA_##ea(va, 8, true);         \
 		STORE(64, va, X(op->a).q[0]); \
 		NEXT;                         \
 	}                                     \
-	OP(store_xmm32_##ea)                  \
+	OP_MEM(store_xmm32_##ea)              \
 	{                                     \
 		EA_##ea(va, 4, true);         \
 		STORE(32, va, X(op->a).d[0]); \
 		NEXT;                         \
 	}                                     \
-	OP(store_xmm_hi_##ea)                 \
+	OP_MEM(store_xmm_hi_##ea)             \
 	{                                     \
 		EA_##ea(va, 8, true);         \
 		STORE(64, va, X(op->a).q[1]); \
 		NEXT;                         \
 	}                                     \
-	OP(load_mm_##ea)                      \
+	OP_MEM(load_mm_##ea)                  \
 	{                                     \
 		X87_WAIT;                     \
 		EA_##ea(va, 8, false);        \
@@ -160,7 +169,7 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 		MM_WRITE(op->a, value);       \
 		NEXT;                         \
 	}                                     \
-	OP(store_mm_##ea)                     \
+	OP_MEM(store_mm_##ea)                 \
 	{                                     \
 		X87_WAIT;                     \
 		REGS->ftop = 0;               \
@@ -175,7 +184,7 @@ XMM_MEMORY_OPS(f32)
 XMM_MEMORY_OPS(sg)
 XMM_MEMORY_OPS(abs)
 
-#ifndef RATITE_BITCODE
+#ifndef RATITE_BODIES_ONLY
 #define TABLE(name)                                  \
 	handler_fn *const x86_##name[KIND_COUNT] = { \
 		[KIND_f64] = x86_op_##name##_f64,    \
@@ -198,7 +207,6 @@ TABLE(store_xmm32)
 TABLE(store_xmm_hi)
 TABLE(load_mm)
 TABLE(store_mm)
-#endif
 
 /* --- instructions as a whole --- */
 
@@ -261,6 +269,7 @@ void x86_maskmovq(struct x86_cpu *c, const struct op *op)
 	memcpy(mask, &c->r.st[regs >> 4 & 7].frac, 8);
 	masked_store(c, op, bytes, mask, 8);
 }
+#endif
 
 /* LFENCE, SFENCE and MFENCE */
 OP(fence)

@@ -49,7 +49,7 @@ bool jit_assumes_plain_x87(void) __attribute__((const));
 #define POINTER_BASE_sg	 CPU->seg[S_SEG(op->s)].base
 
 #define LOAD_OP(bits, ea)                     \
-	OP(x87_load##bits##_##ea)             \
+	OP_MEM(x87_load##bits##_##ea)         \
 	{                                     \
 		X87_WAIT;                     \
 		EA_##ea(va, bits / 8, false); \
@@ -72,7 +72,7 @@ bool jit_assumes_plain_x87(void) __attribute__((const));
 
 /* The 80-bit format: significand to TMP0, sign and exponent to TMP1. */
 #define LOAD80_OP(ea)                      \
-	OP(x87_load80_##ea)                \
+	OP_MEM(x87_load80_##ea)            \
 	{                                  \
 		X87_WAIT;                  \
 		EA_##ea(va, 8, false);     \
@@ -88,7 +88,7 @@ bool jit_assumes_plain_x87(void) __attribute__((const));
 /* --- stores from TMP0; x pops --- */
 
 #define STORE_OP(bits, ea)                           \
-	OP(x87_store##bits##_##ea)                   \
+	OP_MEM(x87_store##bits##_##ea)               \
 	{                                            \
 		EA_##ea(va, bits / 8, true);         \
 		STORE(bits, va, REGS->r[SLOT_TMP0]); \
@@ -106,7 +106,7 @@ bool jit_assumes_plain_x87(void) __attribute__((const));
 
 /* The first part is stored even where the second one faults. */
 #define STORE80_OP(ea)                                                       \
-	OP(x87_store80_##ea)                                                 \
+	OP_MEM(x87_store80_##ea)                                             \
 	{                                                                    \
 		unsigned int top = ST_INDEX(0);                              \
 		if (UNLIKELY(REGS->ftag >> top & ~REGS->fcw & FP_INVALID)) { \
@@ -161,7 +161,7 @@ MEMORY_OPS(f32)
 MEMORY_OPS(sg)
 MEMORY_OPS(abs)
 
-#ifndef RATITE_BITCODE
+#ifndef RATITE_BODIES_ONLY
 #define KINDS(name)                               \
 	{                                         \
 		[KIND_f64] = x86_op_##name##_f64, \
@@ -373,7 +373,7 @@ CONVERT_OP(i16_trunc, X87_STORE_I16_TRUNC, "fisttps", 16)
 CONVERT_OP(i32_trunc, X87_STORE_I32_TRUNC, "fisttpl", 32)
 CONVERT_OP(i64_trunc, X87_STORE_I64_TRUNC, "fisttpll", 64)
 
-#ifndef RATITE_BITCODE
+#ifndef RATITE_BODIES_ONLY
 handler_fn *const x86_x87_convert[8] = {
 	[X87_STORE_F32] = x86_op_x87_convert_f32,
 	[X87_STORE_F64] = x86_op_x87_convert_f64,
@@ -470,7 +470,7 @@ ARITH_OPS(divr, X87_DIVR, "0xf1")
 		[X87_I32] = x86_op_x87_##name##_i32,                                      \
 	}
 
-#ifndef RATITE_BITCODE
+#ifndef RATITE_BODIES_ONLY
 handler_fn *const x86_x87_arith[X87_ARITH_COUNT][5] = {
 	[X87_ADD] = SOURCES(add),   [X87_MUL] = SOURCES(mul), [X87_SUB] = SOURCES(sub),
 	[X87_SUBR] = SOURCES(subr), [X87_DIV] = SOURCES(div), [X87_DIVR] = SOURCES(divr),
@@ -536,7 +536,7 @@ COMPARE_MEM_OP(f64, X87_F64, "fcompl", 64)
 COMPARE_MEM_OP(i16, X87_I16, "ficomps", 16)
 COMPARE_MEM_OP(i32, X87_I32, "ficompl", 32)
 
-#ifndef RATITE_BITCODE
+#ifndef RATITE_BODIES_ONLY
 handler_fn *const x86_x87_com[5] = SOURCES(com);
 #endif
 

@@ -24,6 +24,7 @@ void *guest_pointer(struct thread *t, uint64_t addr, uint64_t len)
 		return NULL;
 	if (!in_guest(t, addr, len))
 		return (void *)(uintptr_t)-4096; /* the kernel says EFAULT */
+	mm_code_release(t->process->mm, addr, len);
 	return t->process->base + addr;
 }
 

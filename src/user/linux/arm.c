@@ -36,7 +36,11 @@ static bool tlb_fill(struct vcpu *v, uint64_t va, unsigned int size, enum mem_ac
 
 static NORETURN void host_fault(struct thread *t, uint64_t va, bool write)
 {
-	arm_raise_abort(arm_of(t), write ? ACCESS_WRITE : ACCESS_READ, (uint32_t)va, FAULT_MAPPING);
+	struct mm_area area;
+	bool mapped = mm_find(t->process->mm, (uint32_t)va, &area);
+
+	arm_raise_abort(arm_of(t), write ? ACCESS_WRITE : ACCESS_READ, (uint32_t)va,
+			mapped ? FAULT_RIGHTS : FAULT_MAPPING);
 }
 
 static void fault(struct thread *t, int signo, int code, uint32_t addr, uint32_t trap)

@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+const struct user_debugger *user_debugger;
+
 static __thread struct thread *self;
 
 struct thread *thread_self(void)
@@ -79,6 +81,8 @@ static const struct cpu_class *user_class(const struct abi *abi)
 
 	class = *abi->cpu_class;
 	class.translate = user_translate;
+	if (abi->gdb)
+		class.gdb = abi->gdb;
 	return &class;
 }
 
@@ -98,6 +102,8 @@ struct error *user_thread_new(struct process *p, struct thread **out)
 	t->cpu->stopped = false;
 	t->cpu->created = true;
 	t->cpu->intc = t;
+	thread_vcpu(t)->direct = p->base;
+	thread_vcpu(t)->debugging = debug_any();
 	t->abi->init(t);
 	*out = t;
 	return NULL;
@@ -122,5 +128,7 @@ void user_loop(struct thread *t)
 			signal_force(t, &t->fault);
 		if (UNLIKELY(__atomic_load_n(&t->noted, __ATOMIC_ACQUIRE)))
 			signals_deliver(t);
+		if (UNLIKELY(user_debugger != NULL))
+			user_debugger->look(t);
 	}
 }

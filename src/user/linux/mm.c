@@ -5,31 +5,26 @@
  * area is reserved on the host (PROT_NONE), so nothing of the emulator's ever lands there. Guest
  * pages that may be executed are readable on the host, never executable.
  */
-#include "user/linux/user.h"
+#include "user/linux/mm.h"
 
 #include "base/loop.h"
-#include "interp/block.h"
 
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#ifdef __x86_64__
+#include <asm/prctl.h>
+#endif
 
 #define PAGE		GUEST_PAGE_SIZE
 #define PAGE_ALIGN(x)	(((x) + PAGE - 1) & GUEST_PAGE_MASK)
 #define STACK_GAP	(UINT64_C(16) << 20) /* between mappings and the end: stack, trampolines */
 #define MAP_GUEST_32BIT 0x40
+#define GUARD		(64 << 10) /* behind the end, for accesses that start before it */
 #define RESERVE		(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
 #define PROT_GUEST	(PROT_READ | PROT_WRITE | PROT_EXEC)
-
-struct mm {
-	struct process *p;
-	uint8_t *base;
-	uint64_t size; /* of the reservation, and the end of guest addresses */
-	GRWLock lock;  /* areas; writers change the host's mappings with it */
-	GArray *areas;
-	uint64_t brk_start, brk;
-	GHashTable *segments; /* address of shmat() to its length */
-};
 
 /* --- areas --- */
 
@@ -150,16 +145,20 @@ static uint64_t find_free(const struct mm *mm, uint64_t len, uint64_t top)
 	}
 }
 
+bool mm_find_locked(const struct mm *mm, uint64_t addr, struct mm_area *area)
+{
+	unsigned int i = area_find(mm, addr);
+
+	if (i == mm->areas->len || area_at(mm, i)->start > addr)
+		return false;
+	*area = *area_at(mm, i);
+	return true;
+}
+
 bool mm_find(struct mm *mm, uint64_t addr, struct mm_area *area)
 {
-	bool found = false;
-
 	g_rw_lock_reader_lock(&mm->lock);
-	unsigned int i = area_find(mm, addr);
-	if (i < mm->areas->len && area_at(mm, i)->start <= addr) {
-		*area = *area_at(mm, i);
-		found = true;
-	}
+	bool found = mm_find_locked(mm, addr, area);
 	g_rw_lock_reader_unlock(&mm->lock);
 	return found;
 }
@@ -194,6 +193,7 @@ static void forget(struct thread *t, uint64_t start, uint64_t len)
 {
 	struct process *p = t->process;
 
+	mm_code_forget(p->mm, start, len);
 	guest_written(t, start, len);
 	if (p->ram.ram && t->cpu)
 		vcpu_tlb_flush_range(thread_vcpu(t), start, len);
@@ -380,6 +380,8 @@ static int64_t remap_locked(struct thread *t, uint64_t old, uint64_t old_len, ui
 	    area_at(mm, i)->end - old < old_len)
 		return -EFAULT;
 	struct mm_area area = *area_at(mm, i);
+	/* The host moves one mapping, not the pieces that protected pages make of it. */
+	mm_code_release_locked(mm, old, old_len);
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))
 		return remap_move(t, &area, old, old_len, new_len, flags, addr);
 	if (new_len <= old_len) {
@@ -542,12 +544,20 @@ static void *reserve_some(uint64_t base, uint64_t *size)
 	const uint64_t least = UINT64_C(1) << 30;
 
 	for (; *size >= least; *size /= 2) {
-		void *at = mmap((void *)(uintptr_t)base, *size, PROT_NONE,
+		void *at = mmap((void *)(uintptr_t)base, *size + GUARD, PROT_NONE,
 				RESERVE | (base ? MAP_FIXED_NOREPLACE : 0), -1, 0);
 		if (at != MAP_FAILED)
 			return at;
 	}
 	return MAP_FAILED;
+}
+
+/* Where handlers reach guest memory by (interp/direct.h). Threads inherit it. */
+static void set_guest_segment(void *base)
+{
+#ifdef __x86_64__
+	syscall(SYS_arch_prctl, ARCH_SET_GS, base);
+#endif
 }
 
 struct error *mm_new(struct process *p, uint64_t base, uint64_t size)
@@ -566,6 +576,9 @@ struct error *mm_new(struct process *p, uint64_t base, uint64_t size)
 	g_rw_lock_init(&mm->lock);
 	mm->areas = g_array_new(FALSE, FALSE, sizeof(struct mm_area));
 	mm->segments = g_hash_table_new(g_direct_hash, g_direct_equal);
+	mm->code = code_pages_new();
+	blocks_set_guard(mm_guard_code);
+	set_guest_segment(at);
 	p->mm = mm;
 	p->base = at;
 	return NULL;

@@ -10,6 +10,8 @@
 #include "user/linux/syscall.h"
 
 #include "interp/block.h"
+#include "interp/direct.h"
+#include "interp/tier.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,21 +101,29 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 	leave_call(uc);
 }
 
-/* Which op a fault of guest code's own accesses belongs to: handlers have it in a register. */
-static void find_op(struct vcpu *v, const ucontext_t *uc)
+static uintptr_t host_pc(const ucontext_t *uc)
 {
 #ifdef __x86_64__
-	const greg_t *r = uc->uc_mcontext.gregs;
-#if __has_attribute(preserve_none)
-	const int self = REG_R12, op = REG_R13, budget = REG_R14;
+	return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
 #else
-	const int self = REG_RDI, op = REG_RSI, budget = REG_RDX;
+	return 0;
 #endif
-	if (r[self] == (greg_t)(uintptr_t)v) {
-		v->op = (const struct op *)(uintptr_t)r[op];
-		v->budget = r[budget];
+}
+
+/* Which op a fault of guest code's own accesses belongs to: handlers have it in a register, regions
+ * know, slow paths have noted it. False: one of these, or none of guest code's accesses. */
+static bool find_op(struct vcpu *v, const ucontext_t *uc)
+{
+#ifdef DIRECT_FAULT_REGISTERS
+	const greg_t *r = uc->uc_mcontext.gregs;
+
+	if (pc_in_handlers(host_pc(uc))) {
+		v->op = (const struct op *)(uintptr_t)r[REG_R13];
+		v->budget = r[REG_R14];
+		return true;
 	}
 #endif
+	return pc_in_handlers(host_pc(uc)) || tier_find_fault(v, host_pc(uc));
 }
 
 static bool fault_writes(const ucontext_t *uc)
@@ -123,6 +133,37 @@ static bool fault_writes(const ucontext_t *uc)
 #else
 	return false;
 #endif
+}
+
+static uint64_t guest_address(struct thread *t, const siginfo_t *info)
+{
+	return (uint64_t)((uint8_t *)info->si_addr - t->process->base);
+}
+
+/* The store may be made now: what faulted goes on. */
+static bool code_was_written(struct thread *t, const siginfo_t *info, const ucontext_t *uc)
+{
+	if (info->si_code != SEGV_ACCERR || !fault_writes(uc) ||
+	    !mm_code_written(t->process->mm, guest_address(t, info)))
+		return false;
+	/* A region that changed itself does not go on, but leaves before that store. */
+	if (t->cpu->running && tier_region_is_stale(thread_vcpu(t), host_pc(uc)))
+		vcpu_leave(thread_vcpu(t));
+	return true;
+}
+
+/* Does not return if guest code did it. */
+static void guest_fault(struct thread *t, int sig, const siginfo_t *info, const ucontext_t *uc)
+{
+	uint64_t addr = guest_address(t, info);
+
+	if (!find_op(thread_vcpu(t), uc) && addr >= mm_task_size(t->process->mm))
+		return;
+	t->bus = sig == SIGBUS;
+	t->bus_code = info->si_code;
+	if (sig == SIGSEGV && info->si_code == SI_KERNEL)
+		addr = NOT_CANONICAL;
+	t->abi->host_fault(t, addr, fault_writes(uc));
 }
 
 static void on_fault(int sig, siginfo_t *info, void *context)
@@ -141,15 +182,12 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 		}
 		return;
 	}
+	if (t && sig == SIGSEGV && code_was_written(t, info, context))
+		return;
 	if (t && t->fault_jump)
 		siglongjmp(*t->fault_jump, 1);
-	uint64_t addr = t ? (uint64_t)((uint8_t *)info->si_addr - t->process->base) : 0;
-	if (t && t->cpu->running && addr < mm_task_size(t->process->mm)) {
-		find_op(thread_vcpu(t), context);
-		t->bus = sig == SIGBUS;
-		t->bus_code = info->si_code;
-		t->abi->host_fault(t, addr, fault_writes(context));
-	}
+	if (t && t->cpu->running)
+		guest_fault(t, sig, info, context);
 	static const char text[] = "qemu: a fault of the emulator itself\n";
 	if (write(2, text, sizeof(text) - 1)) { /* nothing can be done about a failure */
 	}
@@ -219,6 +257,9 @@ int64_t signal_sigaction(struct thread *t, int sig, const struct guest_action *n
 
 	if (sig < 1 || sig > GUEST_NSIG || (new && (sig == SIGKILL || sig == SIGSTOP)))
 		return -EINVAL;
+	/* Somebody looks at the state of faults from now on. */
+	if (new && new->handler > 1 && BIT(sig) & OURS && !t->vfork_child)
+		tier_set_exact();
 	g_mutex_lock(&t->hand->lock);
 	if (old)
 		*old = t->hand->action[sig];
@@ -275,6 +316,8 @@ void signal_die(struct thread *t, int sig)
 	uint64_t none = 0;
 	struct rlimit no_core = {0};
 
+	if (UNLIKELY(user_debugger != NULL))
+		user_debugger->ended(true, sig);
 	setrlimit(RLIMIT_CORE, &no_core);
 	host_action(sig, &(struct kernel_action){.restorer = RESTORER, .flags = HOST_RESTORER},
 		    NULL);
@@ -324,6 +367,12 @@ void signal_force(struct thread *t, const struct guest_signal *from)
 
 	if (UNLIKELY(t->process->strace))
 		strace_signal(t, &s);
+	if (UNLIKELY(user_debugger != NULL)) {
+		s.signo = user_debugger->signal(t, s.signo);
+		if (!s.signo)
+			return;
+		a = action_of(t, s.signo);
+	}
 	if (a.handler <= 1 || t->mask & BIT(s.signo))
 		die_of_fault(t, s.signo);
 	enter(t, &s, &a, t->mask);
@@ -340,6 +389,14 @@ void signals_deliver(struct thread *t)
 	t->has_call_mask = false;
 	if (UNLIKELY(t->process->strace))
 		strace_signal(t, &s);
+	if (UNLIKELY(user_debugger != NULL)) {
+		s.signo = user_debugger->signal(t, s.signo);
+		a = action_of(t, s.signo);
+	}
+	if (!s.signo) { /* the debugger has taken it */
+		signals_set_mask(t, t->mask);
+		return;
+	}
 	if (a.handler > 1) {
 		enter(t, &s, &a, blocked);
 		return;

@@ -68,7 +68,12 @@ static int64_t host_call_stub(const uint32_t *noted, long nr, uint64_t a, uint64
 int64_t host_call(struct thread *t, long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
 		  uint64_t e, uint64_t f)
 {
-	return host_call_stub(&t->noted, nr, a, b, c, d, e, f);
+	int64_t result = host_call_stub(&t->noted, nr, a, b, c, d, e, f);
+
+	/* It may have met a page that is protected because there is code on it. */
+	if (UNLIKELY(result == -EFAULT) && mm_code_release(t->process->mm, 0, UINT64_MAX))
+		result = host_call_stub(&t->noted, nr, a, b, c, d, e, f);
+	return result;
 }
 
 /* --- finding the row --- */
@@ -220,8 +225,11 @@ static int64_t convert(struct thread *t, const struct call *call, const uint64_t
 		}
 		case ARG_STRING:
 		case ARG_PTR: c->host[i] = HPTR(guest_pointer(t, a[i], 1)); break;
-		case ARG_BUF_IN:
-		case ARG_BUF_OUT: c->host[i] = HPTR(guest_pointer(t, a[i], 1)); break;
+		case ARG_BUF_IN: c->host[i] = HPTR(guest_pointer(t, a[i], 1)); break;
+		case ARG_BUF_OUT: /* its length follows */
+			mm_code_release(t->process->mm, a[i], i < 5 ? a[i + 1] : 1);
+			c->host[i] = HPTR(guest_pointer(t, a[i], 1));
+			break;
 		case ARG_STRUCT_IN:
 		case ARG_STRUCT_OUT:
 		case ARG_STRUCT_INOUT: result = convert_struct(t, arg, a[i], &c->host[i], c); break;

@@ -9,6 +9,7 @@
 #include "user/linux/syscall.h"
 
 #include "base/loop.h"
+#include "interp/tier.h"
 
 #include <linux/futex.h>
 #include <pthread.h>
@@ -101,6 +102,8 @@ void thread_exit(struct thread *t, int status)
 	leave_memory(t);
 	if (last) {
 		fflush(NULL);
+		if (user_debugger)
+			user_debugger->ended(false, status);
 		/* The process's status is that of its first thread. */
 		if (t->tid == getpid())
 			_exit(status);
@@ -126,6 +129,8 @@ int64_t sys_exit(struct thread *t, const struct call *call, const uint64_t *a)
 int64_t sys_exit_group(struct thread *t, const struct call *call, const uint64_t *a)
 {
 	fflush(NULL);
+	if (user_debugger && !t->vfork_child)
+		user_debugger->ended(false, (int)a[0]);
 	_exit((int)a[0]);
 }
 
@@ -255,6 +260,8 @@ static pid_t host_fork(const struct clone_request *r, int *pidfd)
 static void child_starts(struct thread *t, const struct clone_request *r)
 {
 	cpus_forked(t->cpu);
+	if (user_debugger)
+		user_debugger->forked();
 	t->tid = getpid();
 	t->vfork_child = false;
 	t->robust_list = 0;
@@ -277,8 +284,10 @@ static int64_t clone_process(struct thread *t, const struct clone_request *r)
 	machine_lock();
 	machine_quiesce();
 	mm_fork_lock(t->process->mm);
+	tier_fork_prepare();
 	pid_t pid = host_fork(r, &pidfd);
 	int code = errno;
+	tier_fork_done(pid == 0);
 	mm_fork_unlock(t->process->mm, pid == 0);
 	if (pid == 0)
 		child_starts(t, r);

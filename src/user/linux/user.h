@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "interp/vcpu.h"
+#include "vm/debug.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -70,6 +71,8 @@ struct abi {
 	uint64_t exec_base;  /* where position-independent programs go, as part of task_size in
 			      * 1/256 */
 	const struct cpu_class *cpu_class;
+	/* Registers for gdb, where they are not those of the class. */
+	const struct gdb_description *(*gdb)(struct cpu *cpu);
 
 	/* A vCPU has been made: sets hooks and the state in which programs start. */
 	void (*init)(struct thread *t);
@@ -93,13 +96,16 @@ struct abi {
 		      const struct guest_action *action);
 	/* The frame that a handler leaves; new signal mask. False: it cannot be read. */
 	bool (*sigreturn)(struct thread *t, bool rt, uint64_t *mask);
-	/* Fault of the emulator on guest memory: raises what the guest's processor would. */
+	/* An access of guest code faulted on the host: raises what the guest's processor would. On
+	 * x86-64, NOT_CANONICAL stands for an address that the host's does not tell. */
 	NORETURN void (*host_fault)(struct thread *t, uint64_t va, bool write);
 	uint64_t (*hwcap)(struct thread *t, unsigned int n); /* AT_HWCAP, AT_HWCAP2 */
 	/* Pages that every process has: trampolines, ARM's kernel helpers. */
 	void (*map_fixed)(struct thread *t);
 	void (*cpuinfo)(struct thread *t, FILE *out); /* /proc/cpuinfo; NULL: the host's */
 };
+
+#define NOT_CANONICAL (UINT64_C(1) << 63)
 
 extern const struct abi abi_x86_64, abi_i386, abi_arm, abi_armeb;
 
@@ -142,7 +148,22 @@ struct thread {
 	uint64_t clear_child_tid, robust_list;
 	uint64_t segments[8]; /* x86: what set_thread_area() and its like keep */
 	bool vfork_child;
+	/* a stop of the debugger's that is to be told */
+	bool has_debug_stop;
+	struct debug_stop debug_stop;
 };
+
+/* Who debugs the program (-g); NULL: nobody. */
+struct user_debugger {
+	/* In the loop: stops here if there is a reason. */
+	void (*look)(struct thread *t);
+	/* A signal is about to be delivered: the one that takes its place, or 0. */
+	int (*signal)(struct thread *t, int signo);
+	void (*ended)(bool killed, int status);
+	/* This is a child of fork() now. */
+	void (*forked)(void);
+};
+extern const struct user_debugger *user_debugger;
 
 struct mm;
 
@@ -229,6 +250,11 @@ int64_t mm_remap(struct thread *t, uint64_t old, uint64_t old_len, uint64_t new_
 		 uint64_t new_addr);
 int64_t mm_shmat(struct thread *t, int id, uint64_t addr, int flags);
 int64_t mm_shmdt(struct thread *t, uint64_t addr);
+/* Pages with code that the guest may write are protected (code-pages.c). A store of the guest's or
+ * the emulator's faulted at `addr`: true if it may be made now. */
+bool mm_code_written(struct mm *mm, uint64_t addr);
+/* Before the kernel writes there: nothing of the range is protected so. True: something was. */
+bool mm_code_release(struct mm *mm, uint64_t addr, uint64_t len);
 void mm_set_brk(struct mm *mm, uint64_t addr);
 int64_t mm_brk(struct thread *t, uint64_t addr);
 /* Calls with each area in order; NULL lock: for /proc. */

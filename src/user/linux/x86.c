@@ -7,6 +7,7 @@
  */
 #include "user/linux/x86.h"
 
+#include "interp/x86/gdb.h"
 #include "interp/x86/mmu.h"
 
 #include "base/log.h"
@@ -74,7 +75,16 @@ static bool tlb_fill(struct vcpu *v, uint64_t va, unsigned int size, enum mem_ac
 
 static NORETURN void host_fault(struct thread *t, uint64_t va, bool write)
 {
-	x86_raise_page_fault(x86_of(t), va, PF_U | (write ? PF_W : 0));
+	struct mm_area area;
+	uint32_t error = PF_U | (write ? PF_W : 0);
+
+	if (t->abi->word == 4)
+		va = (uint32_t)va;
+	else if (!canonical(va))
+		x86_raise_error(x86_of(t), EXC_GP, 0);
+	if (mm_find(t->process->mm, va, &area))
+		error |= PF_P;
+	x86_raise_page_fault(x86_of(t), va, error);
 }
 
 /* --- exceptions --- */
@@ -575,6 +585,7 @@ const struct abi abi_i386 = {
 	.uname = "i686",
 	.platform = "i686",
 	.index = ABI_I386,
+	.gdb = x86_gdb_description_32,
 	.elf_machine = 3,
 	.word = 4,
 	.align64 = 4,
