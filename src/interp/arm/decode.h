@@ -94,6 +94,10 @@ void arm_emit_dp_rs(struct arm_insn *i, enum arm_dp op, bool s, unsigned int rd,
 		    unsigned int rm, enum arm_shift type, unsigned int rs);
 /* An immediate shift field as encoded: LSR and ASR #0 are #32, ROR #0 is RRX. */
 enum arm_shift arm_decode_shift(unsigned int type, unsigned int *amount);
+/* Media instructions; kind_and_op: bits 20-22 and 5-7 of ARM's encoding. */
+void arm_emit_parallel(struct arm_insn *i, unsigned int rd, unsigned int rn, unsigned int rm,
+		       u32 kind_and_op);
+void arm_emit_sel(struct arm_insn *i, unsigned int rd, unsigned int rn, unsigned int rm);
 void arm_emit_mov_i(struct arm_insn *i, unsigned int rd, u32 value);
 /* a = fn(b, x, s) where none is the PC. */
 struct op *arm_emit_abxs(struct arm_insn *i, handler_fn *fn, unsigned int a, unsigned int b,

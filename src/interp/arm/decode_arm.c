@@ -378,7 +378,7 @@ static void saturate_or_reverse(struct arm_insn *i, u32 w)
 	} else if (FIELD(w, 5, 3) == 3) {
 		extend(i, w);
 	} else if (FIELD(w, 5, 3) == 5 && op == 0) {
-		arm_emit_helper_abxs(i, arm_h_sel, RD(w), RN(w), RM(w), 0, 0);
+		arm_emit_sel(i, RD(w), RN(w), RM(w));
 	} else if (FIELD(w, 5, 3) == 1 && (op & 3) == 2) {
 		arm_emit_helper_abxs(i, arm_h_sat16, RD(w), 0, RM(w), 0,
 				     (FIELD(w, 16, 4) + !BIT(w, 22)) | BIT(w, 22) << 6);
@@ -429,8 +429,7 @@ static void media(struct arm_insn *i, u32 w)
 	case 0:
 		if (!(FIELD(w, 20, 3) & 3) || FIELD(w, 5, 3) == 5 || FIELD(w, 5, 3) == 6)
 			break;
-		arm_emit_helper_abxs(i, arm_h_parallel, RD(w), RN(w), RM(w), 0,
-				     FIELD(w, 20, 3) << 3 | FIELD(w, 5, 3));
+		arm_emit_parallel(i, RD(w), RN(w), RM(w), FIELD(w, 20, 3) << 3 | FIELD(w, 5, 3));
 		return;
 	case 1: saturate_or_reverse(i, w); return;
 	case 2: dual_multiply(i, w); return;

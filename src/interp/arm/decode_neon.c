@@ -18,7 +18,12 @@ static struct op *emit_regs(struct arm_insn *i, arm_helper *fn, u32 w)
 
 static bool emit_form(struct arm_insn *i, u32 w, struct neon_form f)
 {
-	emit_regs(i, arm_h_neon, w)->imm = neon_pack(&f);
+	struct op *op = emit_regs(i, arm_h_neon, w);
+	handler_fn *fn = arm_neon_handler(&f);
+
+	op->imm = neon_pack(&f);
+	if (fn)
+		op->fn = fn;
 	return true;
 }
 
@@ -514,6 +519,23 @@ static bool single_fits(u32 w)
 	return VD(w) + (count - 1) * step < 32;
 }
 
+/* Registers that VLD1 or VST1 transfers as a whole; 0: it is another instruction. */
+static unsigned int whole_registers(const struct arm_insn *i, u32 w)
+{
+	static const u8 counts[16] = {[7] = 1, [10] = 2, [6] = 3, [2] = 4};
+
+	return BIT(w, 23) || i->mode & MODE_BE ? 0 : counts[FIELD(w, 8, 4)];
+}
+
+static struct op *emit_whole(struct arm_insn *i, u32 w)
+{
+	struct op *op = arm_emit(i, BIT(w, 21) ? i->mem->neon_load : i->mem->neon_store);
+
+	arm_emit_info(i)->leaves = true;
+	op->disp = (s32)whole_registers(i, w);
+	return op;
+}
+
 bool arm_decode_neon_ls(struct arm_insn *i, u32 w)
 {
 	unsigned int rm = FIELD(w, 0, 4);
@@ -529,7 +551,7 @@ bool arm_decode_neon_ls(struct arm_insn *i, u32 w)
 		if (!single_fits(w) || (fn == arm_h_neon_all && !BIT(w, 21)))
 			return false;
 	}
-	struct op *op = arm_emit_call(i, fn);
+	struct op *op = whole_registers(i, w) ? emit_whole(i, w) : arm_emit_call(i, fn);
 	op->imm = w;
 	op->a = (u8)VD(w);
 	op->b = REG(FIELD(w, 16, 4));

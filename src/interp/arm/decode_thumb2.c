@@ -181,7 +181,7 @@ static bool parallel(struct arm_insn *i, u32 w)
 
 	if (op == 0xff || FIELD(w, 4, 2) == 3 || is_m(i))
 		return false;
-	arm_emit_helper_abxs(i, arm_h_parallel, RD(w), RN(w), RM(w), 0, kind << 3 | op);
+	arm_emit_parallel(i, RD(w), RN(w), RM(w), kind << 3 | op);
 	return true;
 }
 
@@ -209,7 +209,7 @@ static bool misc_reg(struct arm_insn *i, u32 w)
 	case 2:
 		if (op || is_m(i))
 			return false;
-		arm_emit_helper_abxs(i, arm_h_sel, RD(w), RN(w), RM(w), 0, 0);
+		arm_emit_sel(i, RD(w), RN(w), RM(w));
 		return true;
 	default:
 		if (op)
@@ -383,11 +383,14 @@ static void load_store(struct arm_insn *i, u32 w)
 static void table_branch(struct arm_insn *i, u32 w)
 {
 	u8 base = arm_src(i, RN(w), REG_TMP2);
-	struct op *op = arm_emit_call(i, arm_h_table);
+	bool half = BIT(w, 4);
+	struct op *op = arm_emit(i, i->mem->load[half ? MEM_H : MEM_B][ADDR_R]);
 
+	op->a = REG_TMP3;
 	op->b = base;
 	op->x = REG(RM(w));
-	op->s = BIT(w, 4);
+	op->s = half;
+	arm_emit_info(i)->leaves = true;
 	op = arm_emit(i, arm_op_tb);
 	op->a = REG_TMP3;
 	op->imm = pc_value(i);

@@ -2,6 +2,7 @@
 #include "interp/arm/decode.h"
 #include "interp/arm/ops_dp.h"
 #include "interp/arm/ops_flow.h"
+#include "interp/arm/ops_media.h"
 #include "interp/arm/system.h"
 
 struct op *arm_emit(struct arm_insn *i, handler_fn *fn)
@@ -440,4 +441,24 @@ void arm_emit_condition(struct arm_insn *i)
 	i->skip_cond = i->cond;
 	arm_emit(i, arm_skip[i->cond]);
 	arm_emit_info(i)->reads = arm_cond_flags((enum arm_cc)i->cond);
+}
+
+/* --- media --- */
+
+void arm_emit_parallel(struct arm_insn *i, unsigned int rd, unsigned int rn, unsigned int rm,
+		       u32 kind_and_op)
+{
+	enum { UADD8 = 5 << 3 | 4, USUB8 = 5 << 3 | 7 };
+
+	if (kind_and_op == UADD8)
+		arm_emit_abxs(i, arm_op_uadd8, rd, rn, rm, 0);
+	else if (kind_and_op == USUB8)
+		arm_emit_abxs(i, arm_op_usub8, rd, rn, rm, 0);
+	else
+		arm_emit_helper_abxs(i, arm_h_parallel, rd, rn, rm, 0, kind_and_op);
+}
+
+void arm_emit_sel(struct arm_insn *i, unsigned int rd, unsigned int rn, unsigned int rm)
+{
+	arm_emit_abxs(i, arm_op_sel, rd, rn, rm, 0);
 }

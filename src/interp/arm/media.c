@@ -169,16 +169,6 @@ void arm_h_pkh(struct arm_cpu *c, const struct op *op)
 		RA = (RB & 0xffff) | (RX << amount & 0xffff0000);
 }
 
-void arm_h_sel(struct arm_cpu *c, const struct op *op)
-{
-	uint32_t mask = 0;
-
-	for (unsigned int n = 0; n < 4; n++)
-		if (c->r.ge >> n & 1)
-			mask |= 0xffu << (8 * n);
-	RA = (RB & mask) | (RX & ~mask);
-}
-
 void arm_h_rbit(struct arm_cpu *c, const struct op *op)
 {
 	uint32_t v = __builtin_bswap32(RX);

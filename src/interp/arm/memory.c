@@ -191,11 +191,3 @@ void arm_h_clrex(struct arm_cpu *c, const struct op *op)
 {
 	c->exclusive = false;
 }
-
-/* TBB, TBH: the entry goes to TMP3. */
-void arm_h_table(struct arm_cpu *c, const struct op *op)
-{
-	uint32_t index = REG_OF(c, op->x), va = REG_OF(c, op->b) + (op->s ? 2 * index : index);
-
-	c->r.r[SLOT_TMP3] = arm_load(c, va, op->s ? 2 : 1, c->v.mmu_mode);
-}

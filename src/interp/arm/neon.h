@@ -151,6 +151,9 @@ static inline struct neon_form neon_unpack(u64 v)
 				  .scalar = (s8)(v >> 40)};
 }
 
+/* The op that does the same as arm_h_neon() for a form, with the same fields; NULL: none. */
+handler_fn *arm_neon_handler(const struct neon_form *f);
+
 /* a, b, x: D numbers of d, n, m; imm: neon_pack() */
 arm_helper arm_h_neon;
 arm_helper arm_h_neon_rev; /* a = x with lanes of 1 << disp bytes reversed in groups of s bytes;
