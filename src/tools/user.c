@@ -5,7 +5,9 @@
  */
 #include "base/log.h"
 #include "base/loop.h"
+#include "interp/accel.h"
 #include "tools/program.h"
+#include "tools/user-gdb.h"
 #include "user/linux/user.h"
 #include "vm/clock.h"
 
@@ -27,7 +29,8 @@ struct user_args {
 	char **env; /* the guest's environment */
 	const char *prefix, *cpu, *argv0, *uname;
 	uint64_t stack_size, guest_base, reserved;
-	bool strace;
+	const char *gdb; /* where its server listens */
+	bool strace, accel; /* accel: it was given */
 	GPtrArray *kept; /* options that programs started by execve() get */
 };
 
@@ -202,6 +205,19 @@ static struct error *opt_singlestep(void *opaque, const struct option_spec *opti
 	return NULL;
 }
 
+static struct error *opt_accel(void *opaque, const struct option_spec *option, const char *value)
+{
+	if (strcmp(value, "help") == 0 || strcmp(value, "?") == 0) {
+		tier_help(stdout);
+		exit(0);
+	}
+	struct error *err = tier_configure(value);
+	((struct user_args *)opaque)->accel = true;
+	if (!err)
+		keep(opaque, option, value);
+	return err;
+}
+
 static struct error *opt_page_size(void *opaque, const struct option_spec *option,
 				   const char *value)
 {
@@ -216,7 +232,8 @@ static struct error *opt_page_size(void *opaque, const struct option_spec *optio
 
 static struct error *opt_gdb(void *opaque, const struct option_spec *option, const char *value)
 {
-	return error_new("%s: debugging user programs is not there yet", value);
+	((struct user_args *)opaque)->gdb = value;
+	return NULL;
 }
 
 static struct error *opt_seed(void *opaque, const struct option_spec *option, const char *value)
@@ -254,6 +271,7 @@ static const struct option_spec options[] = {
 	 OPT_UNAME},
 	{"B", 0, "address", "where guest address 0 is on the host (QEMU_GUEST_BASE)", opt_base},
 	{"R", 0, "size", "size of the guest's address space (QEMU_RESERVED_VA)", opt_reserved},
+	{"accel", 0, "name", "what runs the program's code; help lists it (QEMU_ACCEL)", opt_accel},
 	OPTION_HEADING("Debug options"),
 	{"d", 0, "item[,...]", "log items; help lists them (QEMU_LOG)", opt_log},
 	{"D", 0, "logfile", "write the log to logfile (QEMU_LOG_FILENAME)", opt_log_file},
@@ -299,6 +317,7 @@ static const struct {
 	{"QEMU_LOG", "d"},	     {"QEMU_LOG_FILENAME", "D"},
 	{"QEMU_STRACE", "strace"},   {"QEMU_SINGLESTEP", "singlestep"},
 	{"QEMU_PAGESIZE", "p"},	     {"QEMU_GDB", "g"},
+	{"QEMU_ACCEL", "accel"},
 };
 
 static const struct option_spec *find_option(const char *name)
@@ -440,6 +459,10 @@ static struct error *run(const struct program *self, struct user_args *a, int ar
 	}
 	if (err)
 		return err;
+	if (!a->accel)
+		err = tier_configure(NULL);
+	if (err)
+		return err;
 	if (a->cpu && (strcmp(a->cpu, "?") == 0 || strcmp(a->cpu, "help") == 0)) {
 		a->abi->cpu_class->list_models(stdout);
 		exit(0);
@@ -466,6 +489,8 @@ static struct error *run(const struct program *self, struct user_args *a, int ar
 	thread_set_self(t);
 	signals_init(t);
 	err = start_program(p, t, a, name, argv + first);
+	if (!err && a->gdb)
+		err = user_gdb_start(t, a->gdb);
 	if (!err)
 		user_loop(t);
 	return err;

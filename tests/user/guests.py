@@ -30,6 +30,17 @@ TARGETS = {
 }
 
 
+# -accel, and which programs it runs: compiled code, also with what it does compared.
+MODULE = EMU.parent / "lib" / "ratite" / "jit-llvm.so"
+TIERS = {"interp": None, "jit,threshold=300": None, "check,threshold=500": ("code", "threads")}
+
+
+def tiers(program):
+    for tier, programs in TIERS.items():
+        if tier == "interp" or (MODULE.exists() and (not programs or program in programs)):
+            yield tier
+
+
 def build(target, source, out, static):
     compiler, flags = TARGETS[target][:2]
     command = [compiler, "-O1", "-w", "-pthread", *flags, "-o", out, source, "-lrt", "-latomic"]
@@ -92,8 +103,10 @@ def run_programs(folder, targets, only):
             build(target, source, out, static)
             # The cache of the host's linker names libraries of its own, perhaps of another version.
             library = [] if prefix == "/" else ["-E", f"LD_LIBRARY_PATH={prefix}/lib"]
-            got = run([EMU / emulator, "-L", prefix, *library, out], folder)
-            failed += check(f"{target} {source.stem}{' static' if static else ''}", got, want)
+            for tier in tiers(source.stem):
+                got = run([EMU / emulator, "-accel", tier, "-L", prefix, *library, out], folder)
+                failed += check(f"{target} {source.stem}{' static' if static else ''} {tier}", got,
+                                want)
     return failed
 
 
