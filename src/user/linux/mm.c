@@ -370,6 +370,22 @@ static int64_t remap_move(struct thread *t, const struct mm_area *area, uint64_t
 	return (int64_t)addr;
 }
 
+/*
+ * What is reserved behind a mapping makes way. Anonymous memory is put over it at once: a hole,
+ * were it only for a moment, would be a place for mappings of the emulator's other threads.
+ */
+static bool grow_in_place(struct mm *mm, const struct mm_area *area, uint64_t old, uint64_t old_len,
+			  uint64_t new_len)
+{
+	uint8_t *end = mm->base + old + old_len;
+
+	if (!area->file && !area->shared)
+		return mmap(end, new_len - old_len, host_prot(area->prot),
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+	munmap(end, new_len - old_len);
+	return mremap(mm->base + old, old_len, new_len, 0) != MAP_FAILED;
+}
+
 static int64_t remap_locked(struct thread *t, uint64_t old, uint64_t old_len, uint64_t new_len,
 			    int flags, uint64_t addr)
 {
@@ -394,9 +410,7 @@ static int64_t remap_locked(struct thread *t, uint64_t old, uint64_t old_len, ui
 	}
 	if (range_ok(mm, old, new_len) && area.end == old + old_len &&
 	    range_is_free(mm, old + old_len, old + new_len)) {
-		/* What is reserved behind it makes way. */
-		munmap(mm->base + old + old_len, new_len - old_len);
-		if (mremap(mm->base + old, old_len, new_len, 0) != MAP_FAILED) {
+		if (grow_in_place(mm, &area, old, old_len, new_len)) {
 			area.start = old;
 			area.end = old + new_len;
 			range_set(mm, area);
