@@ -113,9 +113,16 @@ struct compiler *compiler_new(struct error **err)
 		return NULL;
 	struct compiler *c = g_new0(struct compiler, 1);
 	c->machine = machine;
-	c->layout = LLVMCreateTargetDataLayout(machine);
 	c->options = LLVMCreatePassBuilderOptions();
 	return c;
+}
+
+/* (A layout remembers what it knows of structures by their addresses: each context has its own.) */
+static void context_start(struct compiler *c)
+{
+	c->context = LLVMContextCreate();
+	c->layout = LLVMCreateTargetDataLayout(c->machine);
+	c->bodies = bodies_new(c->context);
 }
 
 static void context_end(struct compiler *c)
@@ -123,6 +130,7 @@ static void context_end(struct compiler *c)
 	if (!c->context)
 		return;
 	bodies_free(c->bodies);
+	LLVMDisposeTargetData(c->layout);
 	LLVMContextDispose(c->context);
 	c->context = NULL;
 	c->regions = 0;
@@ -132,7 +140,6 @@ void compiler_free(struct compiler *c)
 {
 	context_end(c);
 	LLVMDisposePassBuilderOptions(c->options);
-	LLVMDisposeTargetData(c->layout);
 	LLVMDisposeTargetMachine(c->machine);
 	g_free(c);
 }
@@ -258,10 +265,8 @@ struct code_region *compile_job(struct compiler *c, const struct job *job)
 
 	if (c->regions >= REGIONS_PER_CONTEXT)
 		context_end(c);
-	if (!c->context) {
-		c->context = LLVMContextCreate();
-		c->bodies = bodies_new(c->context);
-	}
+	if (!c->context)
+		context_start(c);
 	c->regions++;
 	if (!build_region(c->bodies, c->context, c->layout, job, r, &built)) {
 		g_free(r);

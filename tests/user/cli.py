@@ -104,7 +104,6 @@ def main():
                             (["-E", "novalue", ECHO], b"VARIABLE=VALUE"),
                             (["-cpu", "nosuch", ECHO], b"nosuch"),
                             (["-d", "bogus", ECHO], b"bogus"),
-                            (["-g", "1234", ECHO], b"-g: 1234"),
                             (["-B", "5", ECHO], b"multiple of 4096"),
                             (["-p", "100", ECHO], b"powers of two")):
         r = run(arguments)
