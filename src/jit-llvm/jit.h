@@ -3,7 +3,8 @@
  *
  *	former.c   blocks that run together -> struct job (copies of their ops)
  *	bodies.c   bitcode of op bodies -> struct template, parsed when first needed
- *	emit.c     a template, given an op record -> instructions in the region's function
+ *	copy.c, emit.c, slots.c   a template, given an op record -> code in the region's function:
+ *		   its blocks, their instructions, the registers that they reach
  *	build.c    a job -> an LLVM function, its exits and its accounting
  *	compile.c  that function -> code in memory (passes, target machine, ORC)
  *	module.c   queue, workers, publication, reclamation, statistics
