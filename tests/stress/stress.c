@@ -350,7 +350,7 @@ static void *work_thread(void *arg)
 
 static void run_work(unsigned int threads)
 {
-	work_per_thread = 240000000 / threads;
+	work_per_thread = 2400000000u / threads;
 	puts("WORK-START");
 	fflush(stdout);
 	run_threads(work_thread, threads);
