@@ -135,21 +135,14 @@ struct outcome {
 	bool inside;  /* ... which is not the first of its instruction: others have run already */
 };
 
-static bool starts_instruction(struct vcpu *v, const struct op *op)
-{
-	const struct block *b = block_of_op(v, op);
-	size_t k = (size_t)(op - b->ops);
-
-	return k == 0 || b->op_where[k].insn != b->op_where[k - 1].insn;
-}
-
 /* Where the guest is when the region has left by an exit. */
 static struct outcome outcome_of(struct vcpu *v, const struct region_exit *x, int64_t budget)
 {
 	switch (x->kind) {
 	case EXIT_INTERPRET:
 	case EXIT_REST: {
-		bool inside = !starts_instruction(v, x->op);
+		const struct block *b = block_of_op(v, x->op);
+		bool inside = !starts_instruction(b->op_where, (size_t)(x->op - b->ops));
 		v->op = x->op;
 		v->budget = budget;
 		vcpu_sync_pc(v);
@@ -169,10 +162,7 @@ static struct outcome run_region(struct vcpu *v, struct code_region *r, int64_t 
 	g_array_set_size(v->check->stores, 0);
 	v->check->stray = NULL;
 	snapshot_take(v, &v->check->start);
-	v->region = r;
-	v->budget = budget;
-	struct region_result result = r->code(v, budget);
-	v->region = NULL;
+	struct region_result result = region_call(v, r, budget);
 	struct region_exit *x = &r->exits[result.exit];
 	struct outcome out = outcome_of(v, x, result.budget);
 

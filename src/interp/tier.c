@@ -14,9 +14,8 @@
 #include <pthread.h>
 #include <signal.h>
 
-/* Every so many times, where an exit leads is noted; and it is hot. */
+/* Every so many times, where an exit leads is noted. */
 #define EXIT_SAMPLE 64
-#define EXIT_HOT    2048
 
 enum module_state { MODULE_NONE, MODULE_LOADING, MODULE_READY, MODULE_FAILED };
 
@@ -180,10 +179,7 @@ UNSANITIZED HANDLER void op_run_region(struct vcpu *v, const struct op *op, int6
 	r->runs++;
 	if (UNLIKELY(tier_options.accel == ACCEL_CHECK) && !check_region(v, r, budget))
 		return;
-	v->region = r;
-	v->budget = budget;
-	struct region_result result = r->code(v, budget);
-	v->region = NULL;
+	struct region_result result = region_call(v, r, budget);
 	struct region_exit *x = &r->exits[result.exit];
 
 	budget = result.budget;

@@ -26,6 +26,7 @@ enum region_exit_kind {
 };
 
 #define EXIT_TARGETS 8
+#define EXIT_HOT     2048 /* the module hears of an exit each time it was taken so often */
 
 struct region_exit {
 	const struct op *op;
@@ -89,6 +90,23 @@ struct tier_module {
 	void (*stats)(void (*add)(void *opaque, const char *name, double value), void *opaque);
 	void (*report)(FILE *out); /* per region, for -stats */
 };
+
+/* Runs the region's code; tier_find_fault() finds it meanwhile. */
+static ALWAYS_INLINE struct region_result region_call(struct vcpu *v, const struct code_region *r,
+						      int64_t budget)
+{
+	v->region = r;
+	v->budget = budget;
+	struct region_result result = r->code(v, budget);
+	v->region = NULL;
+	return result;
+}
+
+/* Whether op k of a block or job is the first one of its instruction. */
+static inline bool starts_instruction(const struct op_where *where, size_t k)
+{
+	return k == 0 || where[k].insn != where[k - 1].insn;
+}
 
 /* With the cache locked: makes the region the entry's code, unless a block of it is gone or
  * `generation` is no longer the cache's. */

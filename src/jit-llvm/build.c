@@ -57,16 +57,11 @@ static const struct op *op_in_cache(struct state *s, unsigned int k)
 
 /* --- ways out --- */
 
-static bool starts_instruction(const struct job_block *jb, unsigned int k)
-{
-	return k == 0 || jb->where[k].insn != jb->where[k - 1].insn;
-}
-
 /* Ends the path here. */
 static void leave_region(struct state *s, enum region_exit_kind kind, const struct op *op)
 {
 	bool temporaries = (kind == EXIT_INTERPRET || kind == EXIT_REST) &&
-			   !starts_instruction(current(s), s->k);
+			   !starts_instruction(current(s)->where, s->k);
 
 	if (kind != EXIT_LEAVE && kind != EXIT_RESUME)
 		flush_pending(s->b, temporaries);
@@ -229,7 +224,8 @@ static bool may_link(struct state *s, const struct job_block *target)
 	       ((from->base + from->pc) ^ (target->base + target->pc)) < GUEST_PAGE_SIZE;
 }
 
-/* The jump cache proves that a pc is mapped as it was. (In user mode blocks go with their pages.) */
+/* The jump cache proves that a pc is mapped as it was. (In user mode blocks go with their pages.)
+ */
 static void check_jump_cache(struct state *s, const struct job_block *target,
 			     LLVMBasicBlockRef rest)
 {
@@ -548,7 +544,7 @@ static bool build_block(struct state *s, unsigned int at)
 		s->k = k;
 		position(b, s->ops[k].block);
 		b->known = s->ops[k].known;
-		if (starts_instruction(current(s), k))
+		if (starts_instruction(current(s)->where, k))
 			drop_temporaries(b);
 		ok = build_op(s);
 	}

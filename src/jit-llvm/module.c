@@ -24,7 +24,6 @@
 /* A region is formed anew this often at most; each version waits four times as long for more to be
  * known. */
 #define MAX_VERSIONS 6
-#define EXIT_HOT     2048
 #define QUEUE_MAX    2000
 
 static struct {
