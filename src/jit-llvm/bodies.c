@@ -338,6 +338,10 @@ static unsigned int ways_of(LLVMValueRef value, unsigned int depth)
 	}
 	if (LLVMIsAZExtInst(value))
 		return 1u << BODY_NEXT | 1u << BODY_BRANCH;
+	/* A sign bit moved to where BODY_SKIP is. */
+	if (LLVMIsABinaryOperator(value) && LLVMGetInstructionOpcode(value) == LLVMAnd &&
+	    LLVMIsAConstantInt(LLVMGetOperand(value, 1)))
+		return 1u << BODY_NEXT | ways_of(LLVMGetOperand(value, 1), 0);
 	if (LLVMIsASelectInst(value))
 		return ways_of(LLVMGetOperand(value, 1), depth - 1) |
 		       ways_of(LLVMGetOperand(value, 2), depth - 1);

@@ -42,7 +42,7 @@ static unsigned int fp_plain(struct vcpu *v)
 
 static bool fp_enter(struct vcpu *v, unsigned int which)
 {
-	if ((which & PLAIN_SSE) && (host_mxcsr() & ~x86_cpu(&v->cpu)->r.mxcsr & MXCSR_FLAGS))
+	if ((which & PLAIN_SSE) && (fp_host_csr() & ~x86_cpu(&v->cpu)->r.mxcsr & MXCSR_FLAGS))
 		fp_host_clear();
 	return !(which & ~fp_plain(v));
 }
@@ -51,8 +51,8 @@ static void fp_leave(struct vcpu *v, unsigned int which)
 {
 	u32 *guest = &x86_cpu(&v->cpu)->r.mxcsr;
 
-	if ((which & PLAIN_SSE) && (host_mxcsr() & ~*guest & MXCSR_FLAGS))
-		*guest |= host_mxcsr() & MXCSR_FLAGS;
+	if ((which & PLAIN_SSE) && (fp_host_csr() & ~*guest & MXCSR_FLAGS))
+		*guest |= fp_host_csr() & MXCSR_FLAGS;
 }
 
 const struct jit_isa jit_isa_x86 = {

@@ -29,9 +29,10 @@ struct arm_regs {
 	/* Flags, each in the form that is cheapest to make: N is bit 31 of n, Z is z == 0, C is c,
 	 * V is bit 31 of v. */
 	uint32_t n, z, c, v;
-	uint32_t shc; /* carry out of a shift by register, for the op behind it */
-	uint32_t q;   /* 0 or 1 */
-	uint32_t ge;  /* 4 bits */
+	uint32_t fpn, fpz, fpc, fpv; /* FPSCR's, in the same form */
+	uint32_t shc;		     /* carry out of a shift by register, for the op behind it */
+	uint32_t q;		     /* 0 or 1 */
+	uint32_t ge;		     /* 4 bits */
 	/* VFP and NEON: S2n is the low half of Dn, Q n is D2n and D2n+1 */
 	uint64_t d[32] __attribute__((aligned(16)));
 	uint64_t wr[16]; /* iWMMXt */
@@ -204,7 +205,7 @@ struct arm_cpu {
 	uint32_t id, private_base;
 	/* VFP */
 	uint32_t fpexc,
-		fpscr; /* fpscr without flags that fp_status holds; NZCV in it are its own */
+		fpscr; /* without exception flags (fp_status has them) and NZCV (arm_regs) */
 	struct fp_status fp, fp_std; /* VFP's, and NEON's standard arithmetic */
 	uint32_t fpinst[2];
 	/* iWMMXt */

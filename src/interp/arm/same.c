@@ -11,9 +11,9 @@ static bool same(const char *name, unsigned int n, uint64_t a, uint64_t b, FILE 
 	return a == b;
 }
 
-static unsigned int nzcv(const struct arm_regs *r)
+static unsigned int nzcv(uint32_t n, uint32_t z, uint32_t c, uint32_t v)
 {
-	return (r->n >> 31) << 3 | (r->z == 0) << 2 | (r->c & 1) << 1 | r->v >> 31;
+	return (n >> 31) << 3 | (z == 0) << 2 | (c & 1) << 1 | v >> 31;
 }
 
 bool arm_same_regs(const void *first, const void *second, FILE *out)
@@ -23,7 +23,9 @@ bool arm_same_regs(const void *first, const void *second, FILE *out)
 
 	for (unsigned int n = 0; n < PC; n++)
 		ok &= same("r", n, a->r[n], b->r[n], out);
-	ok &= same("nzcv", 0, nzcv(a), nzcv(b), out);
+	ok &= same("nzcv", 0, nzcv(a->n, a->z, a->c, a->v), nzcv(b->n, b->z, b->c, b->v), out);
+	ok &= same("fpscr", 0, nzcv(a->fpn, a->fpz, a->fpc, a->fpv),
+		   nzcv(b->fpn, b->fpz, b->fpc, b->fpv), out);
 	ok &= same("q", 0, a->q, b->q, out);
 	ok &= same("ge", 0, a->ge, b->ge, out);
 	for (unsigned int n = 0; n < 32; n++)

@@ -13,6 +13,10 @@ const struct field arm_state[] = {
 	F_U32(C, r.z),
 	F_U32(C, r.c),
 	F_U32(C, r.v),
+	F_U32(C, r.fpn),
+	F_U32(C, r.fpz),
+	F_U32(C, r.fpc),
+	F_U32(C, r.fpv),
 	F_U32(C, r.q),
 	F_U32(C, r.ge),
 	F_ARRAY(C, r.d),
@@ -98,7 +102,7 @@ struct error *arm_post_load(struct cpu *cpu)
 	if (!(c->features & F_M) && !arm_mode_valid(c, c->cpsr & PSR_M))
 		return error_new("ARM processor %u: mode %02x does not exist", cpu->index,
 				 c->cpsr & PSR_M);
-	if (c->r.c > 1 || c->r.q > 1 || c->r.ge > 15)
+	if (c->r.c > 1 || c->r.fpc > 1 || c->r.q > 1 || c->r.ge > 15)
 		return error_new("ARM processor %u: flags out of range", cpu->index);
 	c->r.r[SLOT_ZERO] = 0;
 	c->cpsr &= PSR_E | PSR_A | PSR_I | PSR_F | PSR_M;
@@ -110,7 +114,7 @@ struct error *arm_post_load(struct cpu *cpu)
 	c->dacr_slot = 0;
 	c->dacr_seen[0] = c->dacr_seen[1] = c->dacr;
 	uint8_t flags = c->fp.flags, flags_std = c->fp_std.flags;
-	arm_fpscr_set(c, c->fpscr);
+	arm_fpscr_set(c, arm_fpscr_get(c));
 	c->fp.flags = flags;
 	c->fp_std.flags = flags_std;
 	arm_mode_changed(c);

@@ -18,20 +18,27 @@ static uint8_t flags_from_fpscr(uint32_t value)
 
 uint32_t arm_fpscr_get(const struct arm_cpu *c)
 {
-	return c->fpscr | flags_to_fpscr(c->fp.flags | c->fp_std.flags);
+	const struct arm_regs *r = &c->r;
+
+	return c->fpscr | (r->fpn & PSR_N) | (r->fpz == 0 ? PSR_Z : 0) | (r->fpc ? PSR_C : 0) |
+	       (r->fpv & PSR_N) >> 3 | flags_to_fpscr(c->fp.flags | c->fp_std.flags);
 }
 
 void arm_fpscr_set(struct arm_cpu *c, uint32_t value)
 {
 	static const uint8_t modes[4] = {FP_RND_NEAREST, FP_RND_UP, FP_RND_DOWN, FP_RND_ZERO};
-	uint32_t kept = 0xf7f79f00;
+	uint32_t kept = 0x0ff79f00;
 
 	/* VFPv3 without trapped exceptions ignores their enable bits. */
 	if (arm_has(c, F_VFP3))
 		kept &= ~(uint32_t)0x9f00;
 	if (!arm_has(c, F_NEON))
 		kept &= ~(uint32_t)(1 << 27);
-	c->fpscr = value & kept & ~(uint32_t)0x9f;
+	c->fpscr = value & kept;
+	c->r.fpn = value;
+	c->r.fpz = !(value & PSR_Z);
+	c->r.fpc = value >> 29 & 1;
+	c->r.fpv = value << 3;
 	c->fp.round = modes[value >> 22 & 3];
 	c->fp.ftz = c->fp.daz = value >> 24 & 1;
 	c->fp.default_nan = value >> 25 & 1;

@@ -35,14 +35,6 @@ bool jit_assumes_plain_fp(void) __attribute__((const));
 #define MXCSR_IS_PLAIN (MXCSR_IS_KNOWN || (REGS->mxcsr & 0x7f80) == MXCSR_MASKS)
 
 #if HOST_HAS_SSE
-static ALWAYS_INLINE u32 host_mxcsr(void)
-{
-	u32 csr;
-
-	__asm__ volatile("stmxcsr %0" : "=m"(csr));
-	return csr;
-}
-
 /* The same once `result` has been computed. */
 #define HOST_CSR(result)                                                   \
 	({                                                                 \
@@ -88,10 +80,6 @@ static ALWAYS_INLINE bool fp_settled(u32 host, u32 mxcsr, float4 r, enum fp_type
 #define NOTHING_NEW(result, type) \
 	(MXCSR_IS_KNOWN || LIKELY(fp_settled(HOST_CSR(result), REGS->mxcsr, result, type)))
 #else
-static ALWAYS_INLINE u32 host_mxcsr(void)
-{
-	return 0;
-}
 #endif
 
 /* The operation in full on registers a and b of the op; `to` says where the result goes. */

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Random ARM instruction sequences against recorded truth.
 
+RUNNER is arm-run, or a qemu-arm (with RUNNER_FLAGS="-accel jit,sync,threshold=1" for compiled code).
+
     truth.py RUNNER GROUP...            compare with truth/GROUP-SEED.txt (exit 77: not recorded)
     truth.py RUNNER --qemu GROUP...     compare with qemu-arm, case by case
     truth.py --record GROUP...          write truth/GROUP-SEED.txt with qemu-arm
@@ -940,7 +942,8 @@ def with_qemu(group, program):
 
 
 def with_runner(runner, group, program):
-    return run([runner, '-linux', '-cpu', group.runner_cpu] + RUNNER_FLAGS, program)
+    linux = ['-linux'] if os.path.basename(runner) == 'arm-run' else []
+    return run([runner, *linux, '-cpu', group.runner_cpu] + RUNNER_FLAGS, program)
 
 
 NAMES = ['r%d' % n for n in range(13)] + ['cpsr', 'lr', 'fpscr']
