@@ -128,20 +128,43 @@ void machine_cond_broadcast(struct machine_cond *c)
 struct fd_watch {
 	loop_fd_fn *fn;
 	void *opaque;
+	bool running;
 };
 
 static gboolean fd_ready(int fd, GIOCondition condition, void *opaque)
 {
 	struct fd_watch *watch = opaque;
+
+	if (watch->running)
+		return G_SOURCE_CONTINUE;
+	watch->running = true;
 	watch->fn(watch->opaque, condition);
+	watch->running = false;
 	return G_SOURCE_CONTINUE;
+}
+
+/*
+ * A source that GLib may call again while it runs is left in the poll set. The others it takes out
+ * before each call and puts back behind it, and both times it writes to its own eventfd: four
+ * system calls and a turn more for each event.
+ */
+static unsigned int attach_fd(int fd, GIOCondition condition, GUnixFDSourceFunc fn, void *opaque)
+{
+	GSource *source = g_unix_fd_source_new(fd, condition);
+
+	g_source_set_callback(source, (GSourceFunc)(void (*)(void))fn, opaque,
+			      opaque ? g_free : NULL);
+	g_source_set_can_recurse(source, true);
+	unsigned int id = g_source_attach(source, NULL);
+	g_source_unref(source);
+	return id;
 }
 
 unsigned int loop_watch_fd(int fd, GIOCondition condition, loop_fd_fn *fn, void *opaque)
 {
 	struct fd_watch *watch = g_new(struct fd_watch, 1);
-	*watch = (struct fd_watch){fn, opaque};
-	return g_unix_fd_add_full(G_PRIORITY_DEFAULT, fd, condition, fd_ready, watch, g_free);
+	*watch = (struct fd_watch){fn, opaque, false};
+	return attach_fd(fd, condition, fd_ready, watch);
 }
 
 void loop_unwatch(unsigned int id)
@@ -206,11 +229,7 @@ static void posts_init(void)
 {
 	posts.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	g_assert(posts.fd >= 0);
-	GSource *source = g_unix_fd_source_new(posts.fd, G_IO_IN);
-	g_source_set_callback(source, (GSourceFunc)(void (*)(void))posts_run, NULL, NULL);
-	g_source_set_can_recurse(source, true);
-	g_source_attach(source, NULL);
-	g_source_unref(source);
+	attach_fd(posts.fd, G_IO_IN, posts_run, NULL);
 }
 
 void loop_post(loop_fn *fn, void *opaque)

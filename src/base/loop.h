@@ -40,7 +40,8 @@ void machine_cond_broadcast(struct machine_cond *c);
 
 /*
  * Watches a file descriptor until loop_unwatch(). `fn` runs on the main thread with the machine
- * lock. Returns an id (never 0). Callable with the machine lock held.
+ * lock; while it does, a nested loop_turn() does not call it again. Returns an id (never 0).
+ * Callable with the machine lock held.
  */
 unsigned int loop_watch_fd(int fd, GIOCondition condition, loop_fd_fn *fn, void *opaque);
 /* Removes a watch; 0 is allowed. After it returns `fn` is not called again. */

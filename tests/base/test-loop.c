@@ -88,6 +88,31 @@ START_TEST(no_starvation)
 }
 END_TEST
 
+/* Leaves a byte unread while it turns the loop. */
+static void turns_once(void *opaque, GIOCondition condition)
+{
+	char c;
+
+	g_string_append_c(seen, '(');
+	loop_turn(false);
+	ck_assert_int_eq(read(*(int *)opaque, &c, 1), 1);
+	g_string_append_c(seen, ')');
+}
+
+START_TEST(watch_is_not_nested)
+{
+	int fds[2];
+	ck_assert_int_eq(pipe(fds), 0);
+	unsigned int watch = loop_watch_fd(fds[0], G_IO_IN, turns_once, &fds[0]);
+	ck_assert_int_eq(write(fds[1], "ab", 2), 2);
+	wait_for(4);
+	ck_assert_str_eq(seen->str, "()()");
+	loop_unwatch(watch);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
 START_TEST(alarms)
 {
 	struct loop_alarm *a = loop_alarm_new(note, (void *)(uintptr_t)"a");
@@ -154,7 +179,7 @@ static void teardown(void)
 
 int main(void)
 {
-	const TTest *const tests[] = {order,  nested_turns, no_starvation,
+	const TTest *const tests[] = {order,  nested_turns, no_starvation, watch_is_not_nested,
 				      alarms, yielding,	    waiting};
 	Suite *suite = suite_create("loop");
 	TCase *cases = tcase_create("loop");
