@@ -29,7 +29,8 @@ struct packet_net {
 	unsigned int in_watch, out_watch;
 	bool drop_echo, reported, vnet_header;
 	bool look_for_answers, reading;
-	unsigned int last_turn; /* frames that came in the main loop's last turn */
+	bool large;  /* a large frame came */
+	bool stream; /* more than one small frame came in the main loop's last turn */
 	struct coalescer *arrived;
 	struct echo echoes[ECHOES];
 	unsigned int next_echo;
@@ -94,6 +95,7 @@ static void send_vnet(struct packet_net *p, const struct virtio_net_hdr *h, uint
 	unsigned int kind = h->gso_type & (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
 
 	if (kind == VIRTIO_NET_HDR_GSO_TCPV4 || kind == VIRTIO_NET_HDR_GSO_TCPV6) {
+		p->large = true;
 		coalescer_flush(p->arrived);
 		net_send_large(p->port, frame, len, h->gso_size);
 		return;
@@ -158,14 +160,15 @@ static unsigned int take_frames(struct packet_net *p, unsigned int max)
 static void readable(void *opaque, GIOCondition condition)
 {
 	struct packet_net *p = opaque;
-	p->last_turn = take_frames(p, READS_A_TURN);
+	p->large = false;
+	p->stream = take_frames(p, READS_A_TURN) > 1 || p->large;
 }
 
 /* After a small frame: what it was answered with is here sooner than through the main loop. Where
  * there is more to read, that does it, while the guest goes on. */
 static void look_for_answer(struct packet_net *p, size_t len)
 {
-	if (p->look_for_answers && len <= SMALL && p->last_turn <= 1 && p->in_watch)
+	if (p->look_for_answers && len <= SMALL && !p->stream && p->in_watch)
 		take_frames(p, 1);
 }
 
