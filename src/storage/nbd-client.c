@@ -5,6 +5,7 @@
  */
 #include "storage/drivers.h"
 #include "storage/nbd-address.h"
+#include "storage/nbd-options.h"
 #include "storage/nbd.h"
 
 #include "base/bytes.h"
@@ -27,46 +28,15 @@ struct nbd_client {
 
 /* --- negotiation --- */
 
-static bool send_option(struct nbd_stream *s, uint32_t option, const void *data, uint32_t len)
-{
-	uint8_t h[16];
-
-	store_be64(h, NBD_OPTION_MAGIC);
-	store_be32(h + 8, option);
-	store_be32(h + 12, len);
-	return nbd_send_two(s, h, sizeof(h), data, len);
-}
-
-/* Receives one reply; its data (at most 64 KiB) are the caller's. */
-static struct error *recv_reply(struct nbd_stream *s, uint32_t option, uint32_t *type,
-				uint8_t **data, uint32_t *len)
-{
-	uint8_t h[20];
-
-	*data = NULL;
-	if (!nbd_recv(s, h, sizeof(h)))
-		return error_new("nbd: the server closed the connection");
-	*type = load_be32(h + 12);
-	*len = load_be32(h + 16);
-	if (load_be64(h) != NBD_REPLY_OPT_MAGIC || load_be32(h + 8) != option || *len > 65536)
-		return error_new("nbd: the server's answer makes no sense");
-	*data = g_malloc(*len + 1);
-	(*data)[*len] = 0;
-	if (nbd_recv(s, *data, *len))
-		return NULL;
-	g_free(*data);
-	*data = NULL;
-	return error_new("nbd: the server closed the connection");
-}
-
 static struct error *ask_structured(struct nbd_client *n)
 {
 	uint32_t type, len;
 	uint8_t *data;
 
-	if (!send_option(&n->stream, NBD_OPT_STRUCTURED_REPLY, NULL, 0))
+	if (!nbd_send_option(&n->stream, NBD_OPT_STRUCTURED_REPLY, NULL, 0))
 		return error_new("nbd: the server closed the connection");
-	struct error *err = recv_reply(&n->stream, NBD_OPT_STRUCTURED_REPLY, &type, &data, &len);
+	struct error *err =
+		nbd_recv_reply(&n->stream, NBD_OPT_STRUCTURED_REPLY, &type, &data, &len);
 	g_free(data);
 	n->structured = !err && type == NBD_REP_ACK;
 	if (!err && type == NBD_REP_ERR_TLS_REQD)
@@ -88,13 +58,14 @@ static struct error *ask_map(struct nbd_client *n, const char *name)
 	store_be32(data + 4 + len, 1);
 	store_be32(data + 8 + len, context_len);
 	memcpy(data + 12 + len, context, context_len);
-	bool ok = send_option(&n->stream, NBD_OPT_SET_META_CONTEXT, data, 12 + len + context_len);
+	bool ok =
+		nbd_send_option(&n->stream, NBD_OPT_SET_META_CONTEXT, data, 12 + len + context_len);
 	g_free(data);
 	if (!ok)
 		return error_new("nbd: the server closed the connection");
 	do {
 		struct error *err =
-			recv_reply(&n->stream, NBD_OPT_SET_META_CONTEXT, &type, &data, &got);
+			nbd_recv_reply(&n->stream, NBD_OPT_SET_META_CONTEXT, &type, &data, &got);
 		if (err)
 			return err;
 		if (type == NBD_REP_META_CONTEXT && got == 4 + context_len &&
@@ -115,7 +86,7 @@ static struct error *ask_export_name(struct image *img, const char *name, bool n
 	struct nbd_client *n = img->state;
 	uint8_t h[134];
 
-	if (!send_option(&n->stream, NBD_OPT_EXPORT_NAME, name, (uint32_t)strlen(name)) ||
+	if (!nbd_send_option(&n->stream, NBD_OPT_EXPORT_NAME, name, (uint32_t)strlen(name)) ||
 	    !nbd_recv(&n->stream, h, no_zeroes ? 10 : sizeof(h)))
 		return error_new("nbd: the server has no export '%s'", name);
 	img->size = load_be64(h);
@@ -132,12 +103,12 @@ static struct error *ask_go(struct image *img, const char *name, bool no_zeroes)
 
 	store_be32(data, name_len);
 	memcpy(data + 4, name, name_len);
-	bool ok = send_option(&n->stream, NBD_OPT_GO, data, name_len + 6);
+	bool ok = nbd_send_option(&n->stream, NBD_OPT_GO, data, name_len + 6);
 	g_free(data);
 	if (!ok)
 		return error_new("nbd: the server closed the connection");
 	for (;;) {
-		struct error *err = recv_reply(&n->stream, NBD_OPT_GO, &type, &data, &len);
+		struct error *err = nbd_recv_reply(&n->stream, NBD_OPT_GO, &type, &data, &len);
 		if (err)
 			return err;
 		if (type == NBD_REP_INFO && len >= 12 && load_be16(data) == NBD_INFO_EXPORT) {
@@ -160,21 +131,6 @@ static struct error *ask_go(struct image *img, const char *name, bool no_zeroes)
 	}
 }
 
-static struct error *start_tls(struct nbd_client *n, const struct tls_creds *creds,
-			       const char *hostname)
-{
-	uint32_t type, len;
-	uint8_t *data;
-
-	if (!send_option(&n->stream, NBD_OPT_STARTTLS, NULL, 0))
-		return error_new("nbd: the server closed the connection");
-	struct error *err = recv_reply(&n->stream, NBD_OPT_STARTTLS, &type, &data, &len);
-	g_free(data);
-	if (!err && type != NBD_REP_ACK)
-		err = error_new("nbd: the server has no TLS");
-	return err ? err : tls_session_new(creds, n->stream.fd, hostname, &n->stream.tls);
-}
-
 static struct error *negotiate_new(struct image *img, const char *name,
 				   const struct tls_creds *creds, const char *hostname)
 {
@@ -192,7 +148,7 @@ static struct error *negotiate_new(struct image *img, const char *name,
 		return error_new("nbd: the server has no TLS");
 	if (!fixed)
 		return ask_export_name(img, name, no_zeroes);
-	struct error *err = creds ? start_tls(n, creds, hostname) : NULL;
+	struct error *err = creds ? nbd_start_tls(&n->stream, creds, hostname) : NULL;
 	if (!err)
 		err = ask_structured(n);
 	if (!err && n->structured)

@@ -1,7 +1,8 @@
 /* qemu-nbd: exports a disk image with the NBD protocol. Source: the manual's section
  * "qemu-nbd Invocation", and the options of today's program. */
 #include "base/optstr.h"
-#include "storage/nbd.h"
+#include "storage/nbd-address.h"
+#include "storage/nbd-options.h"
 #include "storage/partition.h"
 #include "tools/program.h"
 #include "tools/image-args.h"
@@ -36,7 +37,8 @@ struct nbd_args {
 	char *port, *bind, *socket, *name, *description, *pid_file, *tls_creds;
 	char *connect_device, *disconnect_device, *file;
 	uint64_t offset, partition, shared;
-	bool persistent, verbose, fork;
+	char *tls_hostname, *load_snapshot;
+	bool persistent, verbose, fork, list;
 };
 
 struct server {
@@ -78,6 +80,8 @@ static const struct option_spec specs[] = {
 	 .apply = set_number,
 	 .help = "Clients at a time (default 1; 0: any number)"},
 	TEXT(0, "tls-creds", tls_creds, "id", "Serves with TLS only, by these credentials"),
+	TEXT(0, "tls-hostname", tls_hostname, "name", "-L: the name in the server's certificate"),
+	FLAG('L', "list", list, "Shows what the server there exports, and serves nothing"),
 	FLAG('t', "persistent", persistent, "Stays when the last client leaves"),
 	OPTION_HEADING("What is exported"),
 	{.name = "offset",
@@ -92,6 +96,8 @@ static const struct option_spec specs[] = {
 	 .help = "Exports this partition only"},
 	TEXT('x', "export-name", name, "name", "Name of the export (default: empty)"),
 	TEXT('D', "description", description, "text", "Description of the export"),
+	TEXT('l', "load-snapshot", load_snapshot, "[id_or_name]",
+	     "Exports an internal snapshot, read-only"),
 	IMAGE_ARG_READONLY,
 	IMAGE_ARG_SNAPSHOT,
 	IMAGE_ARG_FORMAT,
@@ -140,6 +146,68 @@ static struct error *set_help(void *opaque, const struct option_spec *o, const c
 	else
 		program_print_version("qemu-nbd");
 	exit(0);
+}
+
+/* --- what a server has --- */
+
+static void print_flags(uint16_t flags)
+{
+	static const char *const names[16] = {NULL,	    "readonly", "flush",  "fua",
+					      "rotational", "trim",	"zeroes", "df",
+					      "multi",	    "resize",	"cache",  "fast-zero"};
+
+	printf("  flags: 0x%x (", flags);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++)
+		if (names[i] && flags & 1u << i)
+			printf(" %s", names[i]);
+	printf(" )\n");
+}
+
+static void print_export(const struct nbd_listed *e)
+{
+	printf(" export: '%s'\n", e->name);
+	if (e->description && *e->description)
+		printf("  description: %s\n", e->description);
+	if (e->known) {
+		printf("  size:  %" G_GUINT64_FORMAT "\n", e->size);
+		print_flags(e->flags);
+	}
+	if (e->min_block)
+		printf("  min block: %u\n  opt block: %u\n  max block: %u\n", e->min_block,
+		       e->opt_block, e->max_block);
+	if (!e->contexts->len)
+		return;
+	printf("  available meta contexts: %u\n", e->contexts->len);
+	for (unsigned int i = 0; i < e->contexts->len; i++)
+		printf("   %s\n", (const char *)g_ptr_array_index(e->contexts, i));
+}
+
+static struct error *list_exports(const struct nbd_args *a)
+{
+	struct nbd_address at = {
+		.host = a->bind ? a->bind : (char *)(uintptr_t)"localhost",
+		.port = a->port ? a->port : (char *)(uintptr_t)DEFAULT_PORT,
+		.path = a->socket,
+		.hostname = a->tls_hostname,
+	};
+	const struct tls_creds *creds = NULL;
+	GPtrArray *list;
+
+	if (a->file)
+		return error_new("%s: List mode is incompatible with a file name", a->file);
+	if (a->image.readonly || a->offset || a->partition || a->name || a->description ||
+	    a->connect_device || a->persistent || a->load_snapshot)
+		return error_new("List mode is incompatible with options of an export");
+	struct error *err = a->tls_creds ? tls_creds_find(a->tls_creds, false, &creds) : NULL;
+	if (!err)
+		err = nbd_list(&at, creds, &list);
+	if (err)
+		return err;
+	printf("exports available: %u\n", list->len);
+	for (unsigned int i = 0; i < list->len; i++)
+		print_export(g_ptr_array_index(list, i));
+	g_ptr_array_free(list, TRUE);
+	return NULL;
 }
 
 /* --- listening --- */
@@ -328,6 +396,26 @@ static struct error *choose_range(struct nbd_args *a, struct nbd_export *e)
 	return err;
 }
 
+/* NAME, or snapshot.id=ID,snapshot.name=NAME. */
+static struct error *load_snapshot(struct image *img, const char *text)
+{
+	struct optstr *o = strchr(text, '=') ? optstr_parse(text, NULL) : NULL;
+	const char *id = o ? optstr_get(o, "snapshot.id") : text;
+	struct error *err;
+
+	if (!id)
+		id = optstr_get(o, "snapshot.name");
+	if (!id)
+		err = error_new("-l %s: expects NAME, or snapshot.id=ID,snapshot.name=NAME", text);
+	else if (!img->driver->snapshot_load)
+		err = error_new("format '%s' has no snapshots", img->driver->name);
+	else
+		err = error_prefix(img->driver->snapshot_load(img, id), "Failed to load snapshot");
+	if (o)
+		optstr_free(o);
+	return err;
+}
+
 /* --fork: the parent waits for a byte that says the server listens. */
 static int fork_away(void)
 {
@@ -392,6 +480,8 @@ static struct error *run(struct server *s)
 		image_args_open(&a->image, a->file, &s->export.write_through, &s->export.image);
 
 	err = error_prefix(err, "Failed to open '%s'", a->file);
+	if (!err && a->load_snapshot)
+		err = load_snapshot(s->export.image, a->load_snapshot);
 	if (!err)
 		err = choose_range(a, &s->export);
 	if (err)
@@ -434,6 +524,11 @@ static int qemu_nbd_main(const struct program *self, int argc, char **argv)
 
 	if (err)
 		return tool_fail(err);
+	if (a.list) {
+		err = list_exports(&a);
+		return err ? tool_fail(err) : 0;
+	}
+	a.image.readonly |= a.load_snapshot != NULL;
 	if (a.disconnect_device) {
 		err = disconnect_device(a.disconnect_device);
 		return err ? tool_fail(err) : 0;

@@ -132,6 +132,36 @@ def plain(work, image, data):
             check("holes of " + name, code == 0 and '"zero": true' in text, text)
 
 
+def listing(work, image):
+    """-L of ours says what QEMU's says, of each other's servers; -l shows a snapshot."""
+    sock, disk = os.path.join(work, "s"), os.path.join(work, "snap.qcow2")
+    options = ["-t", "-r", "-f", "raw", "-x", "disk", "-D", "for tests", "-k", sock, image]
+    with Server(sock, tool("qemu-nbd"), *options):
+        code, text = run(tool("qemu-nbd"), "-L", "-k", sock)
+        check("list", code == 0 and "exports available: 1\n export: 'disk'\n" in text and
+              "description: for tests" in text and "readonly" in text and
+              "base:allocation" in text, text)
+        if needs("list as QEMU", "qemu-nbd"):
+            check("list as QEMU", run("/usr/bin/qemu-nbd", "-L", "-k", sock) == (0, text), text)
+    if needs("list of QEMU", "qemu-nbd"):
+        with Server(sock, "/usr/bin/qemu-nbd", *options):
+            ours = run(tool("qemu-nbd"), "-L", "-k", sock)
+            check("list of QEMU", ours == run("/usr/bin/qemu-nbd", "-L", "-k", sock), ours[1])
+    code, text = run(tool("qemu-nbd"), "-L", "-k", sock + "-nobody")
+    check("list of nobody", code == 1 and "Failed to connect" in text, text)
+    for words in (["qemu-img", "create", "-q", "-f", "qcow2", disk, "1M"],
+                  ["qemu-io", "-c", "write -P 1 0 64k", disk],
+                  ["qemu-img", "snapshot", "-c", "one", disk],
+                  ["qemu-io", "-c", "write -P 2 0 64k", disk]):
+        run(tool(words[0]), *words[1:])
+    with Server(sock, tool("qemu-nbd"), "-t", "-l", "one", "-k", sock, disk):
+        code, text = run(tool("qemu-io"), "-r", "-f", "raw", "-c", "read -P 1 0 64k",
+                         "nbd+unix:///?socket=" + sock)
+        check("a snapshot", code == 0, text)
+    code, text = run(tool("qemu-nbd"), "-l", "two", "-k", sock, disk)
+    check("no such snapshot", code == 1 and "two" in text, text)
+
+
 def objects(kind, folder):
     more = ",username=alice" if kind == "psk" else ""
     return ["tls-creds-%s,id=t,endpoint=%s,dir=%s%s" %
@@ -205,6 +235,7 @@ def main():
     write_sparse(image, data)
     try:
         plain(work, image, data)
+        listing(work, image)
         psk = os.path.join(work, "psk")
         os.mkdir(psk)
         with open(os.path.join(psk, "keys.psk"), "w") as f:
