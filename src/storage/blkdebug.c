@@ -8,11 +8,14 @@
  * CONFIG is a file of groups [inject-error] (event, errno, iotype, state, sector, once) and
  * [set-state] (event, state, new_state). Formats tell the events that they know by image_event();
  * a rule holds from its event to the next one that has a rule. Any other request is read_aio,
- *write_aio or flush_to_disk.
+ * write_aio or flush_to_disk. Writes tell of their own steps, where breakpoints (gate.h) can hold
+ * them up: pwritev, pwritev_done, and where blocks are read first, pwritev_rmw_head,
+ * pwritev_rmw_after_head, and the same with tail.
  */
 #include "storage/drivers.h"
 
 #include "base/optstr.h"
+#include "storage/gate.h"
 
 #include <errno.h>
 #include <string.h>
@@ -31,6 +34,7 @@ struct blkdebug {
 	uint64_t state;
 	char *event; /* the last that was told, or NULL */
 	uint64_t align, max_transfer, max_zero, max_discard;
+	struct gate *gate; /* NULL: requests are never held up */
 };
 
 static struct blkdebug *of(struct image *img)
@@ -252,35 +256,109 @@ static int aligned(struct image *img, uint64_t offset, uint8_t *buf, size_t len,
 	return err;
 }
 
-static int transfer(struct image *img, uint64_t offset, uint8_t *buf, size_t len, bool write)
+static int unaligned_read(struct image *img, uint64_t offset, uint8_t *buf, size_t len)
 {
-	const uint64_t a = MAX(of(img)->align, 1), size = img->size;
+	const uint64_t a = of(img)->align;
 	uint64_t from = offset & ~(a - 1), to = (offset + len + a - 1) & ~(a - 1);
-
-	if (from == offset && to == offset + len)
-		return aligned(img, offset, buf, len, write);
 	uint8_t *all = g_malloc(to - from);
 	int err = aligned(img, from, all, to - from, false);
-	if (!err && write) {
-		memcpy(all + (offset - from), buf, len);
-		/* the end of the file stays where it is */
-		to = MIN(to, MAX(size, offset + len));
-		err = aligned(img, from, all, to - from, true);
-	} else if (!err) {
-		memcpy(buf, all + (offset - from), len);
-	}
+
+	memcpy(buf, all + (offset - from), len);
 	g_free(all);
 	return err;
 }
 
+static void told_read(struct gate *g, bool head, bool tail, bool after)
+{
+	if (head)
+		gate_event(g, after ? "pwritev_rmw_after_head" : "pwritev_rmw_head");
+	if (tail)
+		gate_event(g, after ? "pwritev_rmw_after_tail" : "pwritev_rmw_tail");
+}
+
+/* The blocks that [offset, end) covers in part, into `all`, which begins at `from`. */
+static int read_edges(struct image *img, uint64_t offset, uint64_t end, uint64_t from, uint64_t to,
+		      uint8_t *all)
+{
+	const uint64_t a = of(img)->align;
+	struct gate *g = of(img)->gate;
+	bool head = offset != from, tail = end != to, one = to - from == a;
+	int err = 0;
+
+	if (head || one) {
+		told_read(g, head, tail && one, false);
+		err = aligned(img, from, all, a, false);
+		told_read(g, head, tail && one, true);
+	}
+	if (!err && tail && !one) {
+		told_read(g, false, true, false);
+		err = aligned(img, to - a, all + (to - a - from), a, false);
+		told_read(g, false, true, true);
+	}
+	return err;
+}
+
+static int unaligned_write(struct image *img, uint64_t offset, const uint8_t *buf, size_t len)
+{
+	const uint64_t a = of(img)->align, end = offset + len;
+	uint64_t from = offset & ~(a - 1), to = (end + a - 1) & ~(a - 1);
+	struct gate *g = of(img)->gate;
+	struct gate_range *range = gate_enter(g, from, to, true);
+	uint8_t *all = g_malloc(to - from);
+	const uint64_t size = img->size;
+	int err = read_edges(img, offset, end, from, to, all);
+
+	if (!err) {
+		memcpy(all + (offset - from), buf, len);
+		/* the end of the file stays where it is */
+		to = MIN(to, MAX(size, end));
+		gate_event(g, "pwritev");
+		err = aligned(img, from, all, to - from, true);
+		gate_event(g, "pwritev_done");
+	}
+	g_free(all);
+	gate_leave(g, range);
+	return err;
+}
+
+static bool is_aligned(struct image *img, uint64_t offset, size_t len)
+{
+	const uint64_t a = MAX(of(img)->align, 1);
+
+	return ((offset | len) & (a - 1)) == 0;
+}
+
 static int blkdebug_pread(struct image *img, uint64_t offset, void *buf, size_t len)
 {
-	return transfer(img, offset, buf, len, false);
+	return is_aligned(img, offset, len) ? aligned(img, offset, buf, len, false)
+					    : unaligned_read(img, offset, buf, len);
 }
 
 static int blkdebug_pwrite(struct image *img, uint64_t offset, const void *buf, size_t len)
 {
-	return transfer(img, offset, (uint8_t *)(uintptr_t)buf, len, true);
+	struct gate *g = of(img)->gate;
+
+	if (!is_aligned(img, offset, len))
+		return unaligned_write(img, offset, buf, len);
+	struct gate_range *range = gate_enter(g, offset, offset + len, false);
+	gate_event(g, "pwritev");
+	int err = aligned(img, offset, (uint8_t *)(uintptr_t)buf, len, true);
+	gate_event(g, "pwritev_done");
+	gate_leave(g, range);
+	return err;
+}
+
+/* Formats keep state of their own while a request is under way; raw does not. */
+bool blkdebug_set_gate(struct image *top, struct gate *g)
+{
+	struct image *img = top;
+
+	while (img && img->driver == &raw_driver)
+		img = img->file;
+	if (!img || img->driver != &blkdebug_driver)
+		return false;
+	of(img)->gate = g;
+	return true;
 }
 
 static int blkdebug_flush(struct image *img)

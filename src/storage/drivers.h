@@ -15,5 +15,9 @@ struct error *image_node_over(const struct image_driver *driver, struct image *f
 			      struct image **img) NODISCARD;
 /* "blkdebug:CONFIG:IMAGE": returns the image's name; both are the caller's. */
 char *blkdebug_split(const char *filename, char **config);
+/* Requests to a blkdebug node below a raw image come through a gate from now on; false: there is
+ * no such node. */
+struct gate;
+bool blkdebug_set_gate(struct image *top, struct gate *g);
 
 #endif

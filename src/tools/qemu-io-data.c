@@ -1,5 +1,4 @@
-/* qemu-io's commands that move data: read, write, their vectored and aio_ forms, discard. A request
- * of an aio_ command is complete when the command returns, so aio_flush has nothing to wait for. */
+/* qemu-io's commands that move data: read, write, their vectored and aio_ forms, discard. */
 #include "tools/qemu-io.h"
 
 #include "base/optstr.h"
@@ -341,11 +340,6 @@ static int cmd_discard(struct io_words *w)
 	return err;
 }
 
-static int cmd_aio_flush(struct io_words *w)
-{
-	return 0;
-}
-
 #define READ_HELP                                                                        \
 	" -C  figures for programs\n -P  the bytes that are expected\n -q  no figures\n" \
 	" -v  shows the bytes"
@@ -354,25 +348,23 @@ static int cmd_aio_flush(struct io_words *w)
 	" -f  flushes behind the write"
 
 const struct io_command io_data_commands[] = {
-	{"read", "r", "abCl:pP:qs:v", 2, 2, false, false, cmd_read,
+	{"read", "r", "abCl:pP:qs:v", 2, 2, false, false, false, cmd_read,
 	 "[-abCqv] [-P pattern [-s off] [-l len]] off len", "reads bytes of the disk",
 	 READ_HELP "\n -b  from the VM state, not the disk\n -s  where in the bytes that were read "
 		   "the pattern begins\n -l  how long it is"},
-	{"readv", NULL, "CP:qv", 2, -1, false, false, cmd_read,
+	{"readv", NULL, "CP:qv", 2, -1, false, false, false, cmd_read,
 	 "[-Cqv] [-P pattern] off len [len..]", "reads into several buffers", READ_HELP},
-	{"write", "w", "bcCfnpP:qs:uz", 2, 2, false, true, cmd_write,
+	{"write", "w", "bcCfnpP:qs:uz", 2, 2, false, true, false, cmd_write,
 	 "[-bcCfnquz] [-P pattern | -s source_file] off len", "writes bytes of the disk",
 	 WRITE_HELP "\n -b  to the VM state, not the disk\n -c  compressed\n -s  the bytes of a "
 		    "file\n -z  zeroes\n -u  -z may free the space\n -n  -z only if it is quick"},
-	{"writev", NULL, "CfqP:", 2, -1, false, true, cmd_write,
+	{"writev", NULL, "CfqP:", 2, -1, false, true, false, cmd_write,
 	 "[-Cfq] [-P pattern] off len [len..]", "writes from several buffers", WRITE_HELP},
-	{"aio_read", NULL, "CP:iqv", 2, -1, false, false, cmd_read,
+	{"aio_read", NULL, "CP:iqv", 2, -1, false, false, true, cmd_read,
 	 "[-Ciqv] [-P pattern] off len [len..]", "reads; does not wait for the end", READ_HELP},
-	{"aio_write", NULL, "CfiP:quz", 2, -1, false, true, cmd_write,
+	{"aio_write", NULL, "CfiP:quz", 2, -1, false, true, true, cmd_write,
 	 "[-Cfiquz] [-P pattern] off len [len..]", "writes; does not wait for the end", WRITE_HELP},
-	{"aio_flush", NULL, "", 0, 0, false, false, cmd_aio_flush, "",
-	 "waits for the end of all aio_ requests", NULL},
-	{"discard", "d", "Cq", 2, 2, false, true, cmd_discard, "[-Cq] off len",
+	{"discard", "d", "Cq", 2, 2, false, true, false, cmd_discard, "[-Cq] off len",
 	 "gives bytes of the disk up", " -C  figures for programs\n -q  no figures"},
 	{0},
 };

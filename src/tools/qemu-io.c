@@ -5,6 +5,7 @@
 #include "tools/qemu-io.h"
 
 #include "base/optstr.h"
+#include "storage/gate.h"
 #include "tools/program.h"
 
 #include <errno.h>
@@ -90,6 +91,7 @@ static int shell_open(struct io_shell *s, const char *name)
 
 static int shell_close(struct io_shell *s)
 {
+	gate_drain(s->gate);
 	int err = s->image ? image_close(s->image) : 0;
 
 	s->image = NULL;
@@ -177,7 +179,7 @@ static int cmd_quit(struct io_words *w)
 /* --- help --- */
 
 static const struct io_command *const tables[] = {io_data_commands, io_image_commands,
-						  io_shell_commands};
+						  io_shell_commands, io_break_commands};
 
 static const struct io_command *command_find(const char *name)
 {
@@ -221,37 +223,35 @@ static int cmd_help(struct io_words *w)
 }
 
 const struct io_command io_shell_commands[] = {
-	{"open", "o", "rsCnkUi:t:d:o:", 0, 1, true, false, cmd_open,
+	{"open", "o", "rsCnkUi:t:d:o:", 0, 1, true, false, false, cmd_open,
 	 "[-rsCnkU] [-t cache] [-d discard] [-o options] [path]", "opens an image",
 	 " -r  read-only\n -s  writes go to a temporary file\n -n  past the host's cache\n"
 	 " -U  without locks against others\n -t  cache mode\n -d  what becomes of discards\n"
 	 " -o  options: driver=qcow2,lazy-refcounts=on ..."},
-	{"close", "c", "", 0, 0, false, false, cmd_close, "", "closes the image", NULL},
-	{"reopen", NULL, "rwc:o:", 0, 0, false, false, cmd_reopen,
+	{"close", "c", "", 0, 0, false, false, false, cmd_close, "", "closes the image", NULL},
+	{"reopen", NULL, "rwc:o:", 0, 0, false, false, false, cmd_reopen,
 	 "[(-r|-w)] [-c cache] [-o options]", "closes the image and opens it in another way",
 	 " -r  read-only\n -w  for writing\n -c  with this cache mode\n"
 	 " -o  with these options besides those it has"},
-	{"quit", "q", "", 0, 0, true, false, cmd_quit, "", "leaves", NULL},
-	{"help", "?", "", 0, 1, true, false, cmd_help, "[command]", "tells about the commands",
-	 NULL},
+	{"quit", "q", "", 0, 0, true, false, false, cmd_quit, "", "leaves", NULL},
+	{"help", "?", "", 0, 1, true, false, false, cmd_help, "[command]",
+	 "tells about the commands", NULL},
 	{0},
 };
 
 /* --- running a line --- */
 
-/* Options first, then operands, all in `argv`, which is changed. */
+/* Options and operands, in any order, are in `argv`, which is changed. */
 static int command_run(struct io_shell *s, const struct io_command *c, int argc, char **argv)
 {
 	struct io_words w = {.shell = s, .command = c};
-	char *letters = g_strconcat("+", c->letters, NULL);
 	int letter;
 
 	optind = 0;
-	while ((letter = getopt(argc, argv, letters)) > 0 && letter < 128 && letter != '?') {
+	while ((letter = getopt(argc, argv, c->letters)) > 0 && letter < 128 && letter != '?') {
 		w.has[letter] = true;
 		w.value[letter] = optarg;
 	}
-	g_free(letters);
 	if (letter == '?')
 		return io_usage(c);
 	w.argc = argc - optind;
@@ -273,7 +273,7 @@ static int command_run(struct io_shell *s, const struct io_command *c, int argc,
 		error_report(error_new("Block node is read-only"));
 		return EPERM;
 	}
-	return c->run(&w);
+	return c->async ? io_run_async(&w) : c->run(&w);
 }
 
 static int line_run(struct io_shell *s, const char *line)
@@ -290,8 +290,10 @@ static int line_run(struct io_shell *s, const char *line)
 	if (argc) {
 		char **argv = (char **)words->pdata;
 		const struct io_command *c = command_find(argv[0]);
+		gate_lock(s->gate);
 		err = c ? command_run(s, c, argc, argv)
 			: io_wrong("command \"%s\" not found", argv[0]);
+		gate_unlock(s->gate);
 	}
 	g_ptr_array_free(words, TRUE);
 	g_strfreev(split);
@@ -396,14 +398,18 @@ static int qemu_io_main(const struct program *self, int argc, char **argv)
 
 	if (err)
 		return tool_fail(err);
-	struct io_shell s = {.args = a.image, .misalign = a.misalign};
+	struct io_shell s = {.args = a.image, .misalign = a.misalign, .gate = gate_new()};
 	if (a.file && shell_open(&s, a.file))
 		return EXIT_FAILURE;
 	for (unsigned int i = 0; i < a.lines->len && !s.quit; i++)
 		failed |= line_run(&s, g_ptr_array_index(a.lines, i)) != 0;
 	if (!a.lines->len)
 		failed = lines_run(&s);
+	gate_lock(s.gate);
 	failed |= shell_close(&s) != 0;
+	gate_unlock(s.gate);
+	failed |= s.failed;
+	gate_free(s.gate);
 	g_ptr_array_free(a.lines, TRUE);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -9,7 +9,8 @@ struct io_shell {
 	struct image_args args; /* of the command line, and of the last open */
 	char *name;
 	bool through; /* each write is flushed */
-	bool misalign, quit;
+	bool misalign, quit, failed;
+	struct gate *gate;
 };
 
 /* Letters of one command's options, and its operands. */
@@ -28,12 +29,17 @@ struct io_command {
 	int min, max;	     /* operands; max -1: any number */
 	bool no_image;	     /* works with no image open */
 	bool writes;
+	bool async; /* runs on a thread; the command returns where it is done or held up */
 	int (*run)(struct io_words *w); /* 0 or a positive errno value, told already */
 	const char *args, *summary, *help;
 };
 
 /* Tables of commands; each ends with a NULL name. */
-extern const struct io_command io_data_commands[], io_image_commands[], io_shell_commands[];
+extern const struct io_command io_data_commands[], io_image_commands[], io_shell_commands[],
+	io_break_commands[];
+
+/* Runs a command on a thread of its own; its error if it is done when this returns, else 0. */
+int io_run_async(struct io_words *w);
 
 /* Prints to stdout what is wrong, and returns EINVAL. */
 int io_wrong(const char *format, ...) PRINTF(1, 2);

@@ -80,11 +80,60 @@ def rules(folder):
     expect(folder, 1, "conf:1", "qemu-io", "-c", "read 0 512", "blkdebug:conf:a")
 
 
+def sizes(folder):
+    """What -o and driver options say about VHD sizes; the list of a VMDK's extents."""
+    expect(folder, 0, "", "qemu-img", "create", "-q", "-f", "vpc", "-o", "force_size=on", "v", "4G")
+    for how in "auto", "chs", "current_size":
+        expect(folder, 0, '"length": 4294967296', "qemu-img", "map", "--output=json",
+               "--image-opts", f"driver=vpc,force_size_calc={how},file.filename=v")
+    expect(folder, 1, "Invalid size calculation", "qemu-img", "info", "--image-opts",
+           "driver=vpc,force_size_calc=big,file.filename=v")
+    expect(folder, 0, "", "qemu-img", "create", "-q", "-f", "vmdk", "-o",
+           "subformat=twoGbMaxExtentFlat", "m", "3G")
+    expect(folder, 0, "        [1]:\n", "qemu-img", "info", "m")
+    expect(folder, 0, '"filename": "m-f002', "qemu-img", "info", "--output=json", "m")
+
+
+def backing(folder):
+    """A new backing file needs a format; what shows through the old one is kept."""
+    expect(folder, 1, "backing format must be specified", "qemu-img", "rebase", "-b", "base.raw",
+           "a")
+    expect(folder, 0, "", "qemu-img", "rebase", "-b", "", "a")
+    expect(folder, 0, "64 KiB", "qemu-io", "-r", "-c", "read -P 7 0 64k", "a")
+    expect(folder, 1, "requires explicit backing format", "qemu-img", "convert", "-O", "qcow2",
+           "-B", "base.raw", "base.raw", "b")
+
+
+def breaks(folder):
+    """Writes within one block of 4 KiB wait for each other; others pass the one that is held up."""
+    commands = ["open -o driver=raw,file.align=4k blkdebug::base.raw",
+                "break pwritev_rmw_after_tail A", "aio_write -P 1 512 512", "wait_break A",
+                "aio_write -P 2 1024 512", "aio_write -P 3 4608 512", "resume A", "aio_flush",
+                "read -P 1 512 512", "read -P 2 1024 512", "read -P 3 4608 512", "read -P 7 0 512"]
+    code, said = run(folder, "qemu-io", *[w for c in commands for w in ("-c", c)])
+    order = [line.split()[-1] for line in said.splitlines() if line.startswith("wrote")]
+    if code or order != ["4608", "512", "1024"]:
+        failed.append(f"breakpoints: status {code}, says {said!r}")
+    blkdebug = "open -o driver=raw blkdebug::base.raw"
+    for why, words in (("none is held up at A", ["resume A"]),
+                       ("nor will be", ["break pwritev A", "wait_break A"]),
+                       ("1 requests were still held up", ["break pwritev A", "aio_write 0 512",
+                                                          "aio_flush"]),
+                       ("there is none named A", ["break pwritev A", "remove_break A",
+                                                  "aio_write 0 512", "aio_flush",
+                                                  "remove_break A"])):
+        expect(folder, 1, why, "qemu-io", *[w for c in [blkdebug] + words for w in ("-c", c)])
+    expect(folder, 1, "not a raw one", "qemu-io", "-c", "break pwritev A", "a")
+
+
 with tempfile.TemporaryDirectory() as scratch:
     make(scratch)
+    sizes(scratch)
     names(scratch)
     refusals(scratch)
     rules(scratch)
+    backing(scratch)
+    breaks(scratch)
 for line in failed:
     print(line)
 sys.exit(bool(failed))
