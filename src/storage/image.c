@@ -456,6 +456,22 @@ int image_snapshot_find(GPtrArray *list, const char *id_or_name)
 	return -1;
 }
 
+char *json_quote(const char *text)
+{
+	GString *s = g_string_new("\"");
+
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			g_string_append_printf(s, "\\%c", *p);
+		else if (*p < 0x20)
+			g_string_append_printf(s, "\\u%04x", *p);
+		else
+			g_string_append_c(s, (char)*p);
+	}
+	g_string_append_c(s, '"');
+	return g_string_free(s, FALSE);
+}
+
 void image_fact_add(GArray *facts, const char *name, const char *json, const char *format, ...)
 {
 	va_list args;

@@ -252,7 +252,10 @@ void image_snapshot_free(void *snapshot);
 /* By id, else by name; index in `list` or -1. */
 int image_snapshot_find(GPtrArray *list, const char *id_or_name);
 
-/* Adds a fact; `value` is printf-style. `quote`: the JSON form is a string. */
+/* `text` as a JSON string, in quotes; owned by the caller. */
+char *json_quote(const char *text);
+/* Adds a fact; its value is printf-style. `json`: "s" quotes it, other letters take it as it is,
+ * "j" is for JSON alone and NULL for people alone. */
 void image_fact_add(GArray *facts, const char *name, const char *json, const char *format, ...)
 	PRINTF(4, 5);
 

@@ -444,8 +444,14 @@ int qcow2_do_write(struct image *img, uint64_t offset, const uint8_t *buf, size_
 
 /* --- zeroing and discarding --- */
 
-/* Makes a whole cluster read as zeroes, or (drop) as nothing at all. */
-static int drop_cluster(struct image *img, uint64_t offset, bool keep_space, bool drop)
+enum drop {
+	DROP_TO_ZERO, /* version 3 says so of the cluster */
+	DROP_UNUSED,  /* reads as zeroes, which need not be said where nothing is below */
+	DROP_EMPTY,   /* nothing at all: what is below shows */
+};
+
+/* Gives up what a whole cluster holds. */
+static int drop_cluster(struct image *img, uint64_t offset, bool keep_space, enum drop to)
 {
 	struct qcow2 *q = qcow2_of(img);
 	uint32_t i = qcow2_l2_index(q, offset);
@@ -454,11 +460,13 @@ static int drop_cluster(struct image *img, uint64_t offset, bool keep_space, boo
 
 	if (err)
 		return err;
-	bool backed = img->backing_file != NULL;
+	bool unsaid =
+		to == DROP_EMPTY || (!img->backing_file && (to == DROP_UNUSED || q->version < 3));
+	bool drop = to == DROP_EMPTY;
 	uint64_t old = t ? qcow2_entry_get(t, i) : 0;
 	if (!drop && is_zero(q, old) && (keep_space || !(old & QCOW2_OFFSET_MASK)))
 		return 0;
-	if (!is_allocated(q, old) && (drop || !backed))
+	if (!is_allocated(q, old) && unsaid)
 		return 0;
 	err = qcow2_l2_for_write(img, offset, &t);
 	if (err)
@@ -533,9 +541,9 @@ int qcow2_zero_range(struct image *img, uint64_t offset, uint64_t len, unsigned 
 		bool whole = !qcow2_offset_in_cluster(q, offset) &&
 			     (n == q->cluster_size || offset + n == img->size);
 		if (whole && (q->version >= 3 || !img->backing_file))
-			err = drop_cluster(img, offset, !(flags & IMAGE_UNMAP), false);
-		else if (img->backing_file && whole_is_zero(img, offset, n))
-			err = drop_cluster(img, offset, true, false);
+			err = drop_cluster(img, offset, !(flags & IMAGE_UNMAP), DROP_TO_ZERO);
+		else if (whole_is_zero(img, offset, n))
+			err = drop_cluster(img, offset, true, DROP_TO_ZERO);
 		else
 			err = write_zero_bytes(img, offset, n);
 		offset += n;
@@ -558,7 +566,7 @@ int qcow2_discard_range(struct image *img, uint64_t offset, uint64_t len)
 	if (q->version < 3 && img->backing_file)
 		return 0;
 	for (; offset < end && !err; offset += q->cluster_size)
-		err = drop_cluster(img, offset, false, false);
+		err = drop_cluster(img, offset, false, DROP_UNUSED);
 	return err;
 }
 
@@ -573,7 +581,7 @@ int qcow2_make_empty(struct image *img)
 			offset += span - q->cluster_size;
 			continue;
 		}
-		err = drop_cluster(img, offset, false, true);
+		err = drop_cluster(img, offset, false, DROP_EMPTY);
 	}
 	return err ? err : qcow2_write_back(img);
 }

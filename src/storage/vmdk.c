@@ -182,7 +182,7 @@ static struct error *check_sparse(struct vmdk_extent *e, uint64_t capacity)
 		return error_new("Invalid granularity, image may be corrupt");
 	uint64_t span = (uint64_t)e->grain * e->gtes;
 	if (capacity > IMAGE_MAX_SIZE / 512)
-		return error_new("the extent is too large");
+		return error_new("L1 size too big");
 	uint64_t entries = (capacity + span - 1) / span;
 	if (entries > VMDK_MAX_DIRECTORY / 4)
 		return error_new("L1 size too big");
@@ -351,7 +351,7 @@ static struct error *parse_extent(struct image *img, const char *line)
 		return error_new(flat || sparse ? "Invalid extent line: %.60s"
 						: "Unsupported extent type in line: %.60s",
 				 line);
-	if (offset > INT64_MAX / 1024)
+	if (offset > INT64_MAX / 1024 || (!strcmp(type, "VMFS") && n == 5))
 		return error_new("Invalid extent line: %.60s", line);
 	char *path = image_path_relative(img->filename, name);
 	struct image *file;
@@ -474,6 +474,43 @@ static uint64_t vmdk_host_size(struct image *img)
 	return sum;
 }
 
+/* For people, and for programs. */
+static void extent_facts(const struct vmdk *v, GArray *facts)
+{
+	GString *list = g_string_new(NULL), *json = g_string_new("[");
+
+	for (unsigned int i = 0; i < v->count; i++) {
+		const struct vmdk_extent *e = &v->extents[i];
+		bool sparse = e->kind == VMDK_SPARSE;
+		const char *kind = sparse ? "SPARSE" : e->kind == VMDK_ZERO ? "ZERO" : "FLAT";
+		uint64_t size = e->sectors * SECTOR_SIZE;
+		const char *name = e->file ? e->file->filename : "";
+		char *quoted = json_quote(name);
+		g_string_append_printf(list,
+				       "\n        [%u]:\n"
+				       "            virtual size: %" G_GUINT64_FORMAT "\n"
+				       "            filename: %s\n            format: %s",
+				       i, size, name, kind);
+		g_string_append_printf(json,
+				       "%s{\"virtual-size\": %" G_GUINT64_FORMAT
+				       ", \"filename\": %s, \"format\": \"%s\"",
+				       i ? ", " : "", size, quoted, kind);
+		if (sparse) {
+			g_string_append_printf(list, "\n            cluster size: %u",
+					       e->grain * SECTOR_SIZE);
+			g_string_append_printf(json, ", \"cluster-size\": %u",
+					       e->grain * SECTOR_SIZE);
+		}
+		g_string_append_c(json, '}');
+		g_free(quoted);
+	}
+	g_string_append_c(json, ']');
+	image_fact_add(facts, "extents", NULL, "%s", list->str);
+	image_fact_add(facts, "extents", "j", "%s", json->str);
+	g_string_free(list, TRUE);
+	g_string_free(json, TRUE);
+}
+
 static void vmdk_facts(struct image *img, GArray *facts)
 {
 	struct vmdk *v = img->state;
@@ -481,6 +518,7 @@ static void vmdk_facts(struct image *img, GArray *facts)
 	image_fact_add(facts, "cid", "n", "%u", v->cid);
 	image_fact_add(facts, "parent cid", "n", "%u", v->parent_cid);
 	image_fact_add(facts, "create type", "s", "%s", v->create_type ? v->create_type : "");
+	extent_facts(v, facts);
 }
 
 static struct error *vmdk_check(struct image *img, unsigned int fix, struct image_check *r)

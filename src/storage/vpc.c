@@ -118,8 +118,11 @@ static int vpc_map(struct image *img, uint64_t offset, uint64_t len, struct imag
 {
 	struct vpc *v = img->state;
 
-	if (!v->fixed)
-		return cluster_map(img, offset, len, e);
+	if (!v->fixed) {
+		int err = cluster_map(img, offset, len, e);
+		e->allocated = true; /* there is nothing below: what is absent is zero */
+		return err;
+	}
 	*e = (struct image_extent){.length = len,
 				   .data = true,
 				   .allocated = true,
@@ -141,6 +144,19 @@ static bool size_is_meant(const uint8_t *creator)
 	return false;
 }
 
+static uint64_t current_size(const uint8_t *footer)
+{
+	return load_be64(footer + 48) & ~UINT64_C(511);
+}
+
+/* The largest geometry stands for disks that none describes. */
+static uint64_t chs_size(const uint8_t *footer)
+{
+	uint64_t sectors = (uint64_t)load_be16(footer + 56) * footer[58] * footer[59];
+
+	return sectors == VPC_MAX_CHS ? current_size(footer) : sectors * 512;
+}
+
 static struct error *read_dynamic(struct image *img, uint64_t at)
 {
 	struct vpc *v = img->state;
@@ -158,6 +174,8 @@ static struct error *read_dynamic(struct image *img, uint64_t at)
 		return error_new("Invalid block size %u", block);
 	v->bitmap_size = (block / 512 / 8 + 511) & ~511u;
 	v->entries = load_be32(h + 28);
+	if (v->entries > INT32_MAX / 4)
+		return error_new("Max Table Entries too large (%u)", v->entries);
 	if ((uint64_t)v->entries * block < img->size)
 		return error_new("Page table too small");
 	v->table_offset = load_be64(h + 16);
@@ -202,10 +220,7 @@ static struct error *vpc_open(struct image *img)
 	if (checksum(f, VPC_FOOTER) != stored)
 		warn_report("block-vpc: The header checksum of '%s' is incorrect", img->filename);
 	store_be32(f + 64, stored);
-	uint64_t chs = (uint64_t)load_be16(f + 56) * f[58] * f[59];
-	img->size = chs * 512;
-	if (size_is_meant(f + 28) || chs == VPC_MAX_CHS)
-		img->size = load_be64(f + 48) & ~UINT64_C(511);
+	img->size = size_is_meant(f + 28) ? current_size(f) : chs_size(f);
 	img->zero_init = !v->fixed || img->file->zero_init;
 	if (load_be32(f + 60) == VPC_FIXED) {
 		v->fixed = true;
@@ -218,6 +233,29 @@ static struct error *vpc_open(struct image *img)
 	if (load_be32(f + 60) == VPC_DIFFERENCING)
 		return error_new("differencing VHD disks are not supported");
 	return read_dynamic(img, load_be64(f + 16));
+}
+
+/* force_size_calc=chs|current_size|auto, where the creator's name misleads. */
+static bool vpc_configure(struct image *img, const char *key, const char *value, struct error **err)
+{
+	struct vpc *v = img->state;
+	uint64_t size = img->size;
+
+	if (strcmp(key, "force_size_calc"))
+		return false;
+	if (!strcmp(value, "chs"))
+		size = chs_size(v->footer);
+	else if (!strcmp(value, "current_size"))
+		size = current_size(v->footer);
+	else if (strcmp(value, "auto"))
+		*err = error_new("Invalid size calculation algorithm; use auto, chs or "
+				 "current_size");
+	if (!*err && size > (v->fixed ? img->file->size : (uint64_t)v->entries * v->io.size))
+		*err = error_new("force_size_calc=%s: the disk is larger than its file or table",
+				 value);
+	if (!*err)
+		img->size = size;
+	return true;
 }
 
 static void vpc_close(struct image *img)
@@ -361,6 +399,8 @@ static struct error *vpc_create(struct image_create *c)
 		sectors = size / 512;
 	else
 		size = sectors * 512;
+	if (exact) /* so that programs that go by the geometry take the size, too */
+		g = (struct geometry){65535, 16, 255};
 	make_footer(footer, size, g, fixed, exact);
 	err = image_create_file(c->filename, fixed ? size : 0, &file);
 	if (err)
@@ -379,6 +419,7 @@ const struct image_driver vpc_driver = {
 	.probe = vpc_probe,
 	.open = vpc_open,
 	.close = vpc_close,
+	.configure = vpc_configure,
 	.create = vpc_create,
 	.pread = vpc_pread,
 	.pwrite = vpc_pwrite,

@@ -101,7 +101,8 @@ void print_image_facts(struct image *img)
 		printf("Format specific information:\n");
 	for (unsigned int i = 0; i < facts->len; i++) {
 		const struct image_fact *f = &g_array_index(facts, struct image_fact, i);
-		printf("    %s: %s\n", f->name, f->value);
+		if (!f->json || *f->json != 'j')
+			printf("    %s:%s%s\n", f->name, *f->value == '\n' ? "" : " ", f->value);
 	}
 	image_facts_free(facts);
 }

@@ -431,8 +431,7 @@ static int copy_differences(struct image *img, struct image *new, struct progres
 			if (!err)
 				err = read_padded(new, at, will, n);
 			if (!err && memcmp(was, will, n))
-				err = buffer_is_zero(was, n) ? image_write_zeroes(img, at, n, 0)
-							     : image_pwrite(img, at, was, n);
+				err = image_pwrite(img, at, was, n);
 		}
 		at += n;
 		progress_show(p, at, img->size);
@@ -452,6 +451,10 @@ static struct error *rebase(struct img_args *a, struct image *img, unsigned int 
 		return error_new("Image format '%s' has no backing files", img->driver->name);
 	if (a->backing_format && !image_driver_find(a->backing_format))
 		return error_new("Invalid format name: '%s'", a->backing_format);
+	if (*a->backing && !a->backing_format)
+		return error_new("Could not change the backing file to '%s': backing format must "
+				 "be specified",
+				 a->backing);
 	if (!a->unsafe && *a->backing) {
 		char *path = image_path_relative(img->filename, a->backing);
 		err = image_open(path, a->backing_format, flags, &new);

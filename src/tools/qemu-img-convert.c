@@ -131,6 +131,8 @@ static struct error *open_target(struct convert *c)
 		return error_new("Output '%s' is also an input", name);
 	err = image_cache_flags(a->image.cache ? a->image.cache : "unsafe", &flags, &through);
 	if (!err && !a->no_create) {
+		if (a->has_backing && !a->backing_format)
+			return error_new("Use of backing file requires explicit backing format");
 		if (!driver->create)
 			return error_new("Format driver '%s' does not support image creation",
 					 format);

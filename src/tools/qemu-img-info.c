@@ -126,16 +126,20 @@ static void json_facts(struct image *img, const char *in)
 	if (facts->len)
 		printf("%s\"format-specific\": {\n%s    \"type\": \"%s\",\n%s    \"data\": {\n", in,
 		       in, img->driver->name, in);
+	const char *comma = "";
 	for (unsigned int i = 0; i < facts->len; i++) {
 		struct image_fact *f = &g_array_index(facts, struct image_fact, i);
+		if (!f->json)
+			continue;
 		char *key = g_strdelimit(g_strdup(f->name), " ", '-');
 		char *value = *f->json == 's' ? json_quote(f->value) : g_strdup(f->value);
-		printf("%s        \"%s\": %s%s\n", in, key, value, i + 1 < facts->len ? "," : "");
+		printf("%s%s        \"%s\": %s", comma, in, key, value);
+		comma = ",\n";
 		g_free(key);
 		g_free(value);
 	}
 	if (facts->len)
-		printf("%s    }\n%s},\n", in, in);
+		printf("\n%s    }\n%s},\n", in, in);
 	image_facts_free(facts);
 }
 

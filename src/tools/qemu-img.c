@@ -20,22 +20,6 @@ void img_say(const struct img_args *a, const char *format, ...)
 	va_end(args);
 }
 
-char *json_quote(const char *text)
-{
-	GString *s = g_string_new("\"");
-
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (*p == '"' || *p == '\\')
-			g_string_append_printf(s, "\\%c", *p);
-		else if (*p < 0x20)
-			g_string_append_printf(s, "\\u%04x", *p);
-		else
-			g_string_append_c(s, (char)*p);
-	}
-	g_string_append_c(s, '"');
-	return g_string_free(s, FALSE);
-}
-
 bool img_json(const struct img_args *a)
 {
 	return a->output && !strcmp(a->output, "json");

@@ -37,7 +37,6 @@ void img_say(const struct img_args *a, const char *format, ...) PRINTF(2, 3);
 /* "1G" as the tools take it; the message is today's. */
 struct error *img_size(const char *text, uint64_t *size) NODISCARD;
 /* Text as a JSON string, quoted. */
-char *json_quote(const char *text);
 bool img_json(const struct img_args *a);
 
 /* A progress line; shown on a terminal, or where it is asked for. */
