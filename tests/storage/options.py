@@ -96,10 +96,12 @@ def sizes(folder):
 
 def backing(folder):
     """A new backing file needs a format; what shows through the old one is kept."""
+    expect(folder, 0, "", "qemu-img", "create", "-q", "-f", "qcow2", "-b", "base.raw", "-F", "raw",
+           "c")
     expect(folder, 1, "backing format must be specified", "qemu-img", "rebase", "-b", "base.raw",
-           "a")
-    expect(folder, 0, "", "qemu-img", "rebase", "-b", "", "a")
-    expect(folder, 0, "64 KiB", "qemu-io", "-r", "-c", "read -P 7 0 64k", "a")
+           "c")
+    expect(folder, 0, "", "qemu-img", "rebase", "-b", "", "c")
+    expect(folder, 0, "64 KiB", "qemu-io", "-r", "-c", "read -P 7 0 64k", "c")
     expect(folder, 1, "requires explicit backing format", "qemu-img", "convert", "-O", "qcow2",
            "-B", "base.raw", "base.raw", "b")
 
