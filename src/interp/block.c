@@ -683,6 +683,39 @@ static struct block *block_find_or_build_guarded(struct vcpu *v, struct code_pla
 	return b;
 }
 
+/* --- the jump cache's second way --- */
+
+/*
+ * With a thousand blocks in use, a hundred of them share their slots with others, and each round
+ * would look all of those up in the hash. So what is pushed out has a place where a miss finds it.
+ */
+static struct jump_cache_entry *jump_cache_second(struct vcpu *v, uint64_t pc)
+{
+	uint32_t hash = (uint32_t)pc * 2654435761u; /* 2^32 by the golden ratio */
+
+	return &v->jump_cache[JUMP_CACHE_SIZE + (hash >> (32 - JUMP_SECOND_BITS))];
+}
+
+static void jump_cache_push_out(struct vcpu *v, const struct jump_cache_entry *e)
+{
+	if (e->key != UINT64_MAX)
+		*jump_cache_second(v, e->key ^ v->jump_generation) = *e;
+}
+
+/* What was pushed out changes places with what did it. */
+static struct block *jump_cache_find_second(struct vcpu *v, uint64_t pc)
+{
+	struct jump_cache_entry *second = jump_cache_second(v, pc), found = *second;
+	struct jump_cache_entry *first = jump_cache_slot(v, pc);
+
+	if (found.key != (pc ^ v->jump_generation))
+		return NULL;
+	second->key = UINT64_MAX;
+	jump_cache_push_out(v, first);
+	*first = found;
+	return jump_cache_probe(v, pc);
+}
+
 struct block *block_find(struct vcpu *v)
 {
 	struct code_place at;
@@ -703,6 +736,7 @@ struct block *block_find(struct vcpu *v)
 	if (b->cached) {
 		struct jump_cache_entry *e = jump_cache_slot(v, v->pc);
 		unsigned int page = v->pc >> GUEST_PAGE_BITS & (JUMP_PAGES - 1);
+		jump_cache_push_out(v, e);
 		e->key = v->pc ^ v->jump_generation;
 		e->block = b;
 		v->jump_pages[page / 64] |= UINT64_C(1) << page % 64;
@@ -712,7 +746,12 @@ struct block *block_find(struct vcpu *v)
 
 struct block *block_lookup(struct vcpu *v)
 {
-	struct block *b = v->insn_limit ? NULL : jump_cache_probe(v, v->pc);
+	struct block *b = NULL;
+
+	if (!v->insn_limit)
+		b = jump_cache_probe(v, v->pc);
+	if (UNLIKELY(!b) && !v->insn_limit)
+		b = jump_cache_find_second(v, v->pc);
 	return LIKELY(b) ? b : block_find(v);
 }
 

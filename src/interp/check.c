@@ -79,7 +79,7 @@ static struct check *check_get(struct vcpu *v)
 	if (!v->check) {
 		v->check = g_new0(struct check, 1);
 		v->check->stores = g_array_new(FALSE, FALSE, sizeof(struct store));
-		v->check->empty = g_new(struct jump_cache_entry, JUMP_CACHE_SIZE);
+		v->check->empty = g_new(struct jump_cache_entry, JUMP_CACHE_ENTRIES);
 		snapshot_init(v, &v->check->start);
 		snapshot_init(v, &v->check->region);
 	}

@@ -22,7 +22,7 @@ static struct block no_block = {.mode = UINT32_MAX};
 
 void vcpu_jump_cache_clear(struct vcpu *v)
 {
-	for (unsigned int i = 0; i < JUMP_CACHE_SIZE; i++)
+	for (unsigned int i = 0; i < JUMP_CACHE_ENTRIES; i++)
 		v->jump_cache[i] = (struct jump_cache_entry){UINT64_MAX, &no_block};
 	memset(v->jump_pages, 0, sizeof(v->jump_pages));
 }
@@ -46,7 +46,7 @@ void vcpu_init(struct vcpu *v, const struct isa *isa)
 {
 	v->isa = isa;
 	v->cache = code_cache_get();
-	v->jump_cache = g_new(struct jump_cache_entry, JUMP_CACHE_SIZE);
+	v->jump_cache = g_new(struct jump_cache_entry, JUMP_CACHE_ENTRIES);
 	v->scratch = g_malloc0(BLOCK_SCRATCH_SIZE);
 	vcpu_jump_cache_clear(v);
 	vcpu_tlb_init(v);

@@ -166,7 +166,7 @@ static void jump_cache_flush_page(struct vcpu *v, uint64_t va)
 	}
 	if (!jump_page_used(v, va) && !jump_page_used(v, va - GUEST_PAGE_SIZE))
 		return;
-	for (unsigned int i = 0; i < JUMP_CACHE_SIZE; i++) {
+	for (unsigned int i = 0; i < JUMP_CACHE_ENTRIES; i++) {
 		struct jump_cache_entry *e = &v->jump_cache[i];
 		uint64_t page = (e->key ^ v->jump_generation) & GUEST_PAGE_MASK;
 		if (page == va || page == va - GUEST_PAGE_SIZE)

@@ -120,6 +120,9 @@ struct isa {
 #define BLOCK_SCRATCH_SIZE 8192
 #define JUMP_CACHE_BITS	   13
 #define JUMP_CACHE_SIZE	   (1u << JUMP_CACHE_BITS)
+/* Behind them, where entries go that others have pushed out; see block_lookup(). */
+#define JUMP_SECOND_BITS   12
+#define JUMP_CACHE_ENTRIES (JUMP_CACHE_SIZE + (1u << JUMP_SECOND_BITS))
 
 struct jump_cache_entry {
 	uint64_t key; /* pc ^ generation */
