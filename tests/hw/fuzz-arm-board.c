@@ -90,14 +90,8 @@ static void prepare(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static bool ready;
-	struct input in = {data, size};
+	struct input in = fuzz_begin(data, size, prepare);
 
-	if (!ready) {
-		machine_lock();
-		prepare();
-		ready = true;
-	}
 	cpus_reset();
 	devices_reset();
 	for (unsigned int i = 0; i < STEPS && in.size; i++)

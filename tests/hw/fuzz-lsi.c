@@ -77,17 +77,16 @@ static void step(struct input *in)
 	}
 }
 
+static void prepare(void)
+{
+	clock_use_icount(0, now_read, NULL);
+	scsi_rig_init(&rig);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static bool ready;
-	struct input in = {data, size};
+	struct input in = fuzz_begin(data, size, prepare);
 
-	if (!ready) {
-		machine_lock();
-		clock_use_icount(0, now_read, NULL);
-		scsi_rig_init(&rig);
-		ready = true;
-	}
 	memset(rig_ram(&rig, 0), 0, LOW_MEMORY);
 	rig_reset(&rig);
 	for (unsigned int i = 0; i < STEPS && in.size; i++)

@@ -108,14 +108,8 @@ static void prepare(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static bool ready;
-	struct input in = {data, size};
+	struct input in = fuzz_begin(data, size, prepare);
 
-	if (!ready) {
-		machine_lock();
-		prepare();
-		ready = true;
-	}
 	memset(rig_ram(&rig, 0), 0, LOW);
 	rig_reset(&rig);
 	rig_write(&rig, RIG_BAR_MEM + 0x18, 4, HCCA);

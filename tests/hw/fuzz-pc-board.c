@@ -135,17 +135,16 @@ static void step(struct input *in)
 	}
 }
 
+static void prepare(void)
+{
+	board_new(FUZZ_BOARD, 2 - (FUZZ_BOARD[0] == 'i'));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static bool ready;
-	struct input in = {data, size};
+	struct input in = fuzz_begin(data, size, prepare);
 	struct ram *ram;
 
-	if (!ready) {
-		machine_lock();
-		board_new(FUZZ_BOARD, 2 - (FUZZ_BOARD[0] == 'i'));
-		ready = true;
-	}
 	ram = machine_get()->ram.ram;
 	memset(ram->host, 0, LOW_MEMORY);
 	devices_reset();
