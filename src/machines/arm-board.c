@@ -137,8 +137,12 @@ struct error *arm_place_smc91c111(struct arm_board *b, uint32_t addr, struct irq
 	struct nic_config *config = onboard_nic(b->m);
 	struct device *dev = device_new_named("smc91c111");
 
-	if (config)
-		nic_attach(dev, config);
+	struct error *err = config ? nic_attach(dev, config) : NULL;
+
+	if (err) {
+		device_free(dev);
+		return err;
+	}
 	return arm_place(b, dev, addr, irq);
 }
 
@@ -154,7 +158,7 @@ static struct error *plug_nics(struct arm_board *b, struct pci_bus *bus)
 			continue;
 		err = nic_new(config, "rtl8139", "PCI", &dev);
 		if (!err)
-			err = pci_plug(bus, dev);
+			err = nic_plug(config, bus, dev);
 	}
 	return err;
 }

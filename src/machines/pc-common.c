@@ -330,7 +330,7 @@ static struct error *create_nic(struct pc *pc, struct nic_config *config)
 	if (strcmp(dev->class->bus, "ISA") == 0)
 		return isa_plug(&pc->isa, dev);
 	if (strcmp(dev->class->bus, "PCI") == 0 && pc->has_pci)
-		return pci_plug(&pc->pci, dev);
+		return nic_plug(config, &pc->pci, dev);
 	err = error_new(
 		"-net nic,model=%s: this card needs a %s bus, which machine \"%s\" does not have",
 		dev->class->name, dev->class->bus, pc->m->class->name);

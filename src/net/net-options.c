@@ -241,7 +241,7 @@ static struct error *nic_options(struct optstr *o, const char *name, struct nic_
 		err = net_parse_mac(mac, nic->mac);
 	else
 		net_default_mac(nic->mac);
-	optstr_get(o, "addr");
+	nic->addr = g_strdup(optstr_get(o, "addr"));
 	optstr_get(o, "vectors");
 	nic->model = g_strdup(model);
 	nic->name = g_strdup(name);

@@ -41,6 +41,7 @@ struct machine_class {
 struct nic_config {
 	char *model; /* NULL: the board's default */
 	char *name;
+	char *addr; /* of a PCI card: "slot[.function]", or NULL */
 	uint8_t mac[6];
 	void *netdev; /* struct netclient * peer, may be NULL */
 	bool used;    /* set by the board; main() complains about the rest */

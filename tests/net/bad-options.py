@@ -1,5 +1,6 @@
 """Mistakes in network options: one clear line, exit status 1."""
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -105,8 +106,23 @@ class BadOptions(unittest.TestCase):
         self.refused("-net nic,macaddr=52:54 -net user", "52:54", "MAC address")
         self.refused("-net nic -net socket,mcast=10.0.0.1:5", "multicast")
         self.refused("-net nic -net socket", "listen=")
+        self.refused("-net nic,addr=x -net user", "-net nic,addr=x", "PCI address such as")
+        self.refused("-net nic,addr=5.8 -net user", "-net nic,addr=5.8", "PCI address such as")
+        self.refused("-net nic,addr=1 -net user", "-net nic,addr=1", "PIIX3")
+        self.refused("-net nic,addr=5 -net nic,addr=5 -net user", "-net nic,addr=5", "ne2k_pci")
+        self.refused("-M isapc -net nic,model=ne2k_isa,addr=3 -net user", "no PCI card")
         self.refused("-net nic -net user -tftp /nowhere", "/nowhere")
         self.refused("-net nic -net user,net=10.0.2.0/24,host=10.0.3.2", "host=10.0.3.2")
+
+    def test_addr_places_the_card(self):
+        cards = "-net nic,addr=0x7 -net nic,model=rtl8139,addr=1f.2 -net nic,model=e1000 -net user"
+        with subprocess.Popen([PROGRAM, "-display", "none", "-serial", "null", "-monitor", "stdio", "-S",
+                               *cards.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as p:
+            out, _ = p.communicate("info pci\nquit\n", timeout=60)
+        found = re.findall(r"device +(\d+), function (\d):\s+Ethernet controller: PCI device (\S+)", out)
+        self.assertEqual(found, [("3", "0", "8086:100e"), ("7", "0", "10ec:8029"),
+                                 ("31", "2", "10ec:8139")])
 
     def test_twice(self):
         self.refused("-netdev user,id=n -device e1000,netdev=n -device pcnet,netdev=n", '"n"',

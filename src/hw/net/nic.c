@@ -1,5 +1,7 @@
 #include "hw/net/nic.h"
 
+#include "hw/pci/pci.h"
+
 #include <glib.h>
 #include <string.h>
 #ifdef HAVE_LIBDEFLATE
@@ -62,17 +64,34 @@ struct error *nic_new(struct nic_config *config, const char *default_model, cons
 		return error_new("-net nic,model=%s: this card is for the %s bus, not for %s",
 				 model, class->bus, bus);
 	*dev = device_new(class);
-	nic_attach(*dev, config);
-	return NULL;
+	struct error *err = nic_attach(*dev, config);
+	if (err)
+		device_free(*dev);
+	return err;
 }
 
-void nic_attach(struct device *dev, struct nic_config *config)
+struct error *nic_attach(struct device *dev, struct nic_config *config)
 {
+	struct error *err = NULL;
+
 	memcpy(device_prop(dev, "mac", PROP_KIND_MAC), config->mac, 6);
 	device_set_ptr(dev, "netdev", config->netdev);
 	if (config->name)
 		device_set_str(dev, "name", config->name);
+	if (config->addr && strcmp(dev->class->bus, "PCI") != 0)
+		err = error_new("%s is no PCI card and has no address", dev->class->name);
+	else if (config->addr)
+		err = device_set(dev, "addr", config->addr);
 	config->used = true;
+	return error_prefix(err, "-net nic,addr=%s", config->addr);
+}
+
+struct error *nic_plug(const struct nic_config *config, struct pci_bus *bus, struct device *dev)
+{
+	struct error *err = pci_plug(bus, dev);
+
+	return config->addr ? error_prefix(err, "-net nic,addr=%s", config->addr)
+			    : error_prefix(err, "-net nic");
 }
 
 struct error *nic_init(struct device *dev, struct nic *nic, const struct net_port_ops *ops)

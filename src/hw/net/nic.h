@@ -7,7 +7,7 @@
  *	struct device *dev;
  *	err = nic_new(config, "ne2k_pci", "PCI", &dev);   (properties set, not realized)
  *	if (!err)
- *		err = pci_plug(bus, dev);                 (or isa_plug(), device_realize())
+ *		err = nic_plug(config, bus, dev);         (or isa_plug(), device_realize())
  *
  * All with the machine lock held.
  */
@@ -39,8 +39,14 @@ struct error *nic_new(struct nic_config *config, const char *default_model, cons
 		      struct device **dev) NODISCARD;
 /* The class name for a model as -net nic,model= spells it. */
 const char *nic_class_name(const char *model);
-/* Sets "mac", "netdev" and "name" of a card that the board made itself. */
-void nic_attach(struct device *dev, struct nic_config *config);
+/* Sets "mac", "netdev", "name" and, where it is given, "addr" of a card that the board made itself;
+ * an address that is wrong or not for this card is refused. */
+struct error *nic_attach(struct device *dev, struct nic_config *config) NODISCARD;
+
+/* Plugs and realizes a PCI card that nic_new() made. */
+struct pci_bus;
+struct error *nic_plug(const struct nic_config *config, struct pci_bus *bus,
+		       struct device *dev) NODISCARD;
 
 /* In a card's init: picks a MAC where none is set, makes the port, joins it to its netdev. */
 struct error *nic_init(struct device *dev, struct nic *nic,
