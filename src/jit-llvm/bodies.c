@@ -322,6 +322,19 @@ static void note_edges(struct template *t)
 	}
 }
 
+/* A sign bit as BODY_BRANCH, or moved to where BODY_SKIP is. */
+static unsigned int ways_of_sign(LLVMValueRef value)
+{
+	LLVMValueRef second = LLVMGetOperand(value, 1);
+	uint64_t n = LLVMIsAConstantInt(second) ? LLVMConstIntGetZExtValue(second) : 0;
+
+	if (LLVMGetInstructionOpcode(value) == LLVMLShr && n == 31)
+		return 1u << BODY_NEXT | 1u << BODY_BRANCH;
+	if (LLVMGetInstructionOpcode(value) == LLVMAnd && n == BODY_SKIP)
+		return 1u << BODY_NEXT | 1u << BODY_SKIP;
+	return UINT32_MAX;
+}
+
 /* How a body may leave, from the value that it returns. */
 static unsigned int ways_of(LLVMValueRef value, unsigned int depth)
 {
@@ -338,10 +351,8 @@ static unsigned int ways_of(LLVMValueRef value, unsigned int depth)
 	}
 	if (LLVMIsAZExtInst(value))
 		return 1u << BODY_NEXT | 1u << BODY_BRANCH;
-	/* A sign bit moved to where BODY_SKIP is. */
-	if (LLVMIsABinaryOperator(value) && LLVMGetInstructionOpcode(value) == LLVMAnd &&
-	    LLVMIsAConstantInt(LLVMGetOperand(value, 1)))
-		return 1u << BODY_NEXT | ways_of(LLVMGetOperand(value, 1), 0);
+	if (LLVMIsABinaryOperator(value))
+		return ways_of_sign(value);
 	if (LLVMIsASelectInst(value))
 		return ways_of(LLVMGetOperand(value, 1), depth - 1) |
 		       ways_of(LLVMGetOperand(value, 2), depth - 1);

@@ -81,16 +81,16 @@ static void leave_region(struct state *s, enum region_exit_kind kind, const stru
 
 static bool is_in_memory_only(struct builder *b, unsigned int i)
 {
-	return b->isa->slots[i].offset == b->isa->zero_offset;
+	return b->slots[i].offset == b->isa->zero_offset;
 }
 
 static void store_registers(struct builder *b, bool temporaries)
 {
 	if (b->write_through)
 		return;
-	for (unsigned int i = 0; i < b->isa->slot_count; i++) {
+	for (unsigned int i = 0; i < b->slot_count; i++) {
 		if (!b->dirty[i] || is_in_memory_only(b, i) ||
-		    (b->isa->slots[i].temporary && !temporaries))
+		    (b->slots[i].temporary && !temporaries))
 			continue;
 		LLVMValueRef v = LLVMBuildLoad2(b->ir, b->slot_type[i], slot_variable(b, i), "");
 		LLVMBuildStore(b->ir, v, register_address(b, i));
@@ -99,7 +99,7 @@ static void store_registers(struct builder *b, bool temporaries)
 
 static void load_registers(struct builder *b)
 {
-	for (unsigned int i = 0; i < b->isa->slot_count; i++) {
+	for (unsigned int i = 0; i < b->slot_count; i++) {
 		if (!b->used[i] || is_in_memory_only(b, i))
 			continue;
 		LLVMValueRef v = LLVMBuildLoad2(b->ir, b->slot_type[i], register_address(b, i), "");
@@ -162,7 +162,7 @@ static void fill_way_out(struct state *s, unsigned int number, const struct way_
 	LLVMBasicBlockRef from = w->block;
 
 	position(b, w->block);
-	LLVMValueRef left = LLVMBuildLoad2(b->ir, b->i64, slot_variable(b, b->isa->slot_count), "");
+	LLVMValueRef left = LLVMBuildLoad2(b->ir, b->i64, slot_variable(b, b->slot_count), "");
 	if (w->kind == EXIT_LEAVE || w->kind == EXIT_RESUME) {
 		build_return(b, exit, left);
 	} else {
@@ -186,7 +186,7 @@ static void fill_exchange(struct builder *b, const struct exchange *x)
 
 static LLVMValueRef budget_get(struct builder *b)
 {
-	return slot_get(b, b->isa->slot_count);
+	return slot_get(b, b->slot_count);
 }
 
 static void budget_add(struct builder *b, int64_t n)
@@ -194,7 +194,7 @@ static void budget_add(struct builder *b, int64_t n)
 	LLVMValueRef sum = LLVMBuildAdd(b->ir, budget_get(b), const_int(b->i64, (uint64_t)n), "");
 
 	if (n)
-		slot_set(b, b->isa->slot_count, sum);
+		slot_set(b, b->slot_count, sum);
 }
 
 /* Goes on where a condition holds (`rest` is where it does not); it nearly always does. */
@@ -429,9 +429,9 @@ static void call_handler(struct state *s)
 	position(b, resume);
 	leave_region(s, EXIT_RESUME, NULL);
 	position(b, x.load);
-	LLVMValueRef budget = b->known.slot[b->isa->slot_count];
+	LLVMValueRef budget = b->known.slot[b->slot_count];
 	b->known = (struct known){{NULL}};
-	b->known.slot[b->isa->slot_count] = budget;
+	b->known.slot[b->slot_count] = budget;
 	s->k++;
 	fp_enter(s, op_in_cache(s, s->k));
 	s->k--;
@@ -582,18 +582,6 @@ static unsigned int metadata_kind(LLVMContextRef context, const char *name)
 	return LLVMGetMDKindIDInContext(context, name, (unsigned int)strlen(name));
 }
 
-static void make_slots(struct builder *b)
-{
-	memset(b->slot_at, -1, sizeof(b->slot_at));
-	for (unsigned int i = 0; i < b->isa->slot_count; i++) {
-		const struct jit_slot *slot = &b->isa->slots[i];
-		b->slot_type[i] = slot->size == 4 ? b->i32 : slot->size == 8 ? b->i64 : b->v2i64;
-		for (unsigned int k = 0; k < slot->size; k += 4)
-			b->slot_at[(slot->offset + k) / 4] = (int8_t)i;
-	}
-	b->slot_type[b->isa->slot_count] = b->i64;
-}
-
 static void builder_start(struct builder *b, LLVMContextRef c)
 {
 	b->context = c;
@@ -629,7 +617,7 @@ static void fill_entry(struct state *s)
 
 	position(b, b->entry);
 	load_registers(b);
-	LLVMBuildStore(b->ir, LLVMGetParam(b->function, 1), slot_variable(b, b->isa->slot_count));
+	LLVMBuildStore(b->ir, LLVMGetParam(b->function, 1), slot_variable(b, b->slot_count));
 	LLVMBuildBr(b->ir, s->start);
 }
 
@@ -689,6 +677,13 @@ static bool build_all(struct state *s)
 	return true;
 }
 
+/* It is not good enough. */
+static void built_free(struct built *out)
+{
+	LLVMDisposeModule(out->module);
+	g_free(out->exits);
+}
+
 /* One attempt. */
 static bool build_once(struct builder *b, struct state *s)
 {
@@ -726,10 +721,13 @@ bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataR
 		  const struct job *job, struct code_region *region, struct built *out)
 {
 	GHashTable *cut = g_hash_table_new(g_direct_hash, g_direct_equal);
+	struct slot_map map = {0};
 	bool ok = false;
 
+	slot_map_improve(&map, job->isa);
 	for (unsigned int tries = 0; tries < 64 && !ok; tries++) {
 		struct builder b = {.context = context,
+				    .map = &map,
 				    .layout = layout,
 				    .bodies = bodies,
 				    .write_through = writes_through(job),
@@ -740,6 +738,10 @@ bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataR
 		*out = (struct built){0};
 		ok = build_once(&b, &s);
 		out->fault_ops = b.fault_ops;
+		if (ok && tries < 60 && slot_map_improve(&map, job->isa)) {
+			built_free(out);
+			ok = false;
+		}
 		if (!ok)
 			g_ptr_array_free(b.fault_ops, TRUE);
 	}

@@ -134,10 +134,13 @@ static bool emit_load(struct builder *b, struct copy *c, const struct tinst *ti,
 		return load_op(b, ti, p.offset, out);
 	if (p.kind == VALUE_REGS) {
 		int s = slot_for(b, p.offset, type_size(b, ti->type));
-		if (s == -2)
-			return fail(b, "load across registers");
+		if (s == -2) {
+			out->v = slots_load(b, p.offset, ti->type);
+			*out = plain(out->v);
+			return out->v || fail(b, "load across registers");
+		}
 		if (s >= 0) {
-			uint64_t at = (uint64_t)p.offset - b->isa->slots[s].offset;
+			uint64_t at = (uint64_t)p.offset - b->slots[s].offset;
 			*out = plain(slot_extract(b, (unsigned int)s, at, ti->type));
 			return true;
 		}
@@ -149,24 +152,6 @@ static bool emit_load(struct builder *b, struct copy *c, const struct tinst *ti,
 	LLVMSetOperand(load, 0, address);
 	set_alias(b, ti, load);
 	*out = plain(load);
-	return true;
-}
-
-/* A store that covers several slots (compilers put neighbours together): one after the other. */
-static bool store_pieces(struct builder *b, int64_t offset, LLVMValueRef value, uint64_t size)
-{
-	LLVMValueRef whole = to_int(b, value, size);
-	LLVMTypeRef type = LLVMTypeOf(whole);
-
-	for (uint64_t done = 0; done < size;) {
-		int s = slot_find(b, offset + (int64_t)done);
-		if (s < 0 || b->isa->slots[s].offset != offset + (int64_t)done ||
-		    b->isa->slots[s].size > size - done || b->isa->slots[s].size == 16)
-			return fail(b, "store across registers");
-		LLVMValueRef piece = LLVMBuildLShr(b->ir, whole, const_int(type, 8 * done), "");
-		slot_set(b, (unsigned int)s, LLVMBuildTrunc(b->ir, piece, b->slot_type[s], ""));
-		done += b->isa->slots[s].size;
-	}
 	return true;
 }
 
@@ -186,10 +171,10 @@ static bool emit_store(struct builder *b, struct copy *c, const struct tinst *ti
 	if (p.kind == VALUE_REGS) {
 		int s = slot_for(b, p.offset, size);
 		if (s == -2)
-			return store_pieces(b, p.offset, value, size);
+			return slots_store(b, p.offset, value) || fail(b, "store across registers");
 		if (s >= 0) {
-			slot_insert(b, (unsigned int)s,
-				    (uint64_t)p.offset - b->isa->slots[s].offset, value);
+			slot_insert(b, (unsigned int)s, (uint64_t)p.offset - b->slots[s].offset,
+				    value);
 			return true;
 		}
 	}
@@ -345,7 +330,7 @@ static LLVMValueRef lend_register(struct builder *b, struct value p, struct lent
 	lent->variable = entry_variable(b, b->slot_type[s]);
 	lent->slot = s;
 	LLVMBuildStore(b->ir, slot_get(b, s), lent->variable);
-	return offset_pointer(b, lent->variable, p.offset - b->isa->slots[s].offset);
+	return offset_pointer(b, lent->variable, p.offset - b->slots[s].offset);
 }
 
 static bool emit_plain_call(struct builder *b, struct copy *c, const struct tinst *ti,

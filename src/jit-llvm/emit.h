@@ -49,6 +49,9 @@ LLVMValueRef slot_extract(struct builder *b, unsigned int s, uint64_t at, LLVMTy
 void slot_insert(struct builder *b, unsigned int s, uint64_t at, LLVMValueRef v);
 /* The slot that an access of `size` bytes lies in; -1: memory; -2: it spans slots. */
 int slot_for(struct builder *b, int64_t offset, uint64_t size);
+/* Accesses that span slots, piece by piece. NULL, false: pieces are not aligned in them. */
+LLVMValueRef slots_load(struct builder *b, int64_t offset, LLVMTypeRef type);
+bool slots_store(struct builder *b, int64_t offset, LLVMValueRef value);
 
 /* --- emit.c --- */
 

@@ -1,4 +1,5 @@
-/* The ARM register file. D registers go in pairs, since NEON sees them as Q registers. */
+/* The ARM register file. NEON's Q registers are pairs of D registers, which are pairs of S
+ * registers. */
 #include "jit-llvm/jit.h"
 
 #include "interp/arm/cpu.h"
@@ -57,6 +58,7 @@ const struct jit_isa jit_isa_arm = {
 	.slots = slots,
 	.slot_count = G_N_ELEMENTS(slots),
 	.jumps_change_mode = true,
+	.vectors_split = true,
 	.zero_offset = REG_ZERO,
 	.fp_questions = {"jit_assumes_plain_fp"},
 	.fp_plain = fp_plain,

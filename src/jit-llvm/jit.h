@@ -29,6 +29,7 @@ struct jit_slot {
 	uint8_t size;	 /* 4, 8 or 16 bytes */
 	bool temporary;	 /* means nothing between two instructions */
 	bool deferred;	 /* written often, read seldom: goes to memory as late as possible */
+	bool part;	 /* of a vector register: a float or double, or the whole */
 };
 
 struct jit_isa {
@@ -38,6 +39,9 @@ struct jit_isa {
 	unsigned int slot_count;
 	unsigned int zero_offset; /* of the register that is always 0 */
 	bool jumps_change_mode;	  /* indirect branches may set v->mode */
+	/* Vector registers (slots of 16 bytes) are seen as smaller ones, too: a region has them in
+	 * the parts that suit it. */
+	bool vectors_split;
 	/* What bodies may ask to hold throughout a region, by calling a function of that name;
 	 * which bits of it hold now. */
 	const char *fp_questions[JIT_FP_QUESTIONS];
@@ -216,6 +220,13 @@ struct label {
 
 struct builder;
 
+/* In what parts a region has the vector registers of an ISA where they are split: by slot of the
+ * ISA, bytes of a part, and how often bodies reached so many (by log2). */
+struct slot_map {
+	uint8_t part[JIT_MAX_SLOTS];
+	unsigned int seen[JIT_MAX_SLOTS][5];
+};
+
 /* Where the body's kinds of leaving lead; called with the position at the end of a block. */
 typedef void leave_fn(struct builder *b, enum body_exit how);
 
@@ -231,6 +242,9 @@ struct builder {
 	const struct jit_isa *isa;
 	const struct job *job;
 	/* slots */
+	struct slot_map *map;
+	struct jit_slot slots[JIT_MAX_SLOTS];
+	unsigned int slot_count;
 	LLVMValueRef slot[JIT_MAX_SLOTS + 1];
 	LLVMTypeRef slot_type[JIT_MAX_SLOTS + 1];
 	bool used[JIT_MAX_SLOTS + 1], dirty[JIT_MAX_SLOTS + 1];
@@ -259,6 +273,9 @@ void label_reach(struct builder *b, struct label *label, bool loop_head);
 void flush_pending(struct builder *b, bool temporaries);
 void drop_temporaries(struct builder *b);
 
+/* Parts that suit what has been seen; false: they are so already. */
+bool slot_map_improve(struct slot_map *map, const struct jit_isa *isa);
+void make_slots(struct builder *b);
 LLVMValueRef slot_get(struct builder *b, unsigned int s);
 /* The variable behind it. */
 LLVMValueRef slot_variable(struct builder *b, unsigned int s);

@@ -7,6 +7,9 @@
  */
 #include "jit-llvm/emit.h"
 
+#include <limits.h>
+#include <string.h>
+
 /* --- small things --- */
 
 LLVMValueRef const_int(LLVMTypeRef type, uint64_t value)
@@ -61,6 +64,84 @@ LLVMValueRef load_host(struct builder *b, LLVMTypeRef type, LLVMValueRef p)
 
 /* --- slots --- */
 
+/* Parts of a vector register that make the least work of the accesses that have been seen. */
+static unsigned int best_part(const unsigned int *seen)
+{
+	unsigned int best = 8, least = UINT_MAX;
+
+	for (unsigned int log2 = 4; log2 >= 2; log2--) {
+		unsigned int work = 0;
+		for (unsigned int k = 0; k <= 4; k++) {
+			/* To put together, or to get at a lane. */
+			work += k > log2 ? seen[k] * 3 << (k - log2) : k < log2 ? 4 * seen[k] : 0;
+		}
+		if (work < least) {
+			best = 1u << log2;
+			least = work;
+		}
+	}
+	return best;
+}
+
+bool slot_map_improve(struct slot_map *map, const struct jit_isa *isa)
+{
+	bool changed = false;
+
+	for (unsigned int i = 0; i < isa->slot_count; i++) {
+		unsigned int part = 16;
+		if (isa->slots[i].size != 16)
+			continue;
+		if (isa->vectors_split)
+			part = map->part[i] ? best_part(map->seen[i]) : 8;
+		changed |= part != map->part[i];
+		map->part[i] = (uint8_t)part;
+	}
+	memset(map->seen, 0, sizeof(map->seen));
+	return changed;
+}
+
+static void make_slot(struct builder *b, struct jit_slot slot, LLVMTypeRef type)
+{
+	b->slot_type[b->slot_count] = type;
+	b->slots[b->slot_count] = slot;
+	for (unsigned int k = 0; k < slot.size; k += 4)
+		b->slot_at[(slot.offset + k) / 4] = (int8_t)b->slot_count;
+	b->slot_count++;
+}
+
+void make_slots(struct builder *b)
+{
+	memset(b->slot_at, -1, sizeof(b->slot_at));
+	b->slot_count = 0;
+	for (unsigned int i = 0; i < b->isa->slot_count; i++) {
+		struct jit_slot slot = b->isa->slots[i];
+		if (slot.size != 16) {
+			make_slot(b, slot, slot.size == 4 ? b->i32 : b->i64);
+			continue;
+		}
+		slot.part = true;
+		slot.size = b->map->part[i];
+		for (unsigned int k = 0; k < 16; k += slot.size) {
+			make_slot(b, slot,
+				  slot.size == 4   ? LLVMFloatTypeInContext(b->context)
+				  : slot.size == 8 ? LLVMDoubleTypeInContext(b->context)
+						   : b->v2i64);
+			slot.offset = (uint16_t)(slot.offset + slot.size);
+		}
+	}
+	b->slot_type[b->slot_count] = b->i64;
+}
+
+/* For slot_map_improve(). */
+static void note_access(struct builder *b, int64_t offset, uint64_t size)
+{
+	for (unsigned int i = 0; b->isa->vectors_split && i < b->isa->slot_count; i++) {
+		const struct jit_slot *slot = &b->isa->slots[i];
+		if (slot->size == 16 && offset >= slot->offset && offset < slot->offset + 16)
+			b->map->seen[i][size >= 16 ? 4 : size >= 8 ? 3 : size >= 4 ? 2 : 0]++;
+	}
+}
+
 /* A variable in the function's entry. */
 LLVMValueRef entry_variable(struct builder *b, LLVMTypeRef type)
 {
@@ -94,7 +175,7 @@ LLVMValueRef slot_get(struct builder *b, unsigned int s)
 {
 	LLVMValueRef value = b->known.slot[s];
 
-	if (s < b->isa->slot_count && b->isa->slots[s].offset == b->isa->zero_offset)
+	if (s < b->slot_count && b->slots[s].offset == b->isa->zero_offset)
 		return const_int(b->slot_type[s], 0);
 	b->used[s] = true;
 	if (!value) {
@@ -106,7 +187,7 @@ LLVMValueRef slot_get(struct builder *b, unsigned int s)
 
 LLVMValueRef register_address(struct builder *b, unsigned int s)
 {
-	return vcpu_field(b, b->isa->regs_offset + b->isa->slots[s].offset);
+	return vcpu_field(b, b->isa->regs_offset + b->slots[s].offset);
 }
 
 static void store_slot(struct builder *b, unsigned int s, LLVMValueRef value)
@@ -116,13 +197,13 @@ static void store_slot(struct builder *b, unsigned int s, LLVMValueRef value)
 
 static bool is_deferred(struct builder *b, unsigned int s)
 {
-	return b->isa->slots[s].deferred || b->isa->slots[s].temporary;
+	return b->slots[s].deferred || b->slots[s].temporary;
 }
 
 void drop_temporaries(struct builder *b)
 {
-	for (unsigned int s = 0; s < b->isa->slot_count && b->known.pending; s++)
-		if (b->isa->slots[s].temporary)
+	for (unsigned int s = 0; s < b->slot_count && b->known.pending; s++)
+		if (b->slots[s].temporary)
 			b->known.pending &= ~(UINT64_C(1) << s);
 }
 
@@ -139,7 +220,7 @@ void flush_pending(struct builder *b, bool temporaries)
 
 void slot_set(struct builder *b, unsigned int s, LLVMValueRef value)
 {
-	if (b->write_through && s < b->isa->slot_count) {
+	if (b->write_through && s < b->slot_count) {
 		if (is_deferred(b, s))
 			b->known.pending |= UINT64_C(1) << s;
 		else
@@ -177,21 +258,21 @@ LLVMValueRef to_int(struct builder *b, LLVMValueRef v, uint64_t bytes)
 	return LLVMBuildBitCast(b->ir, v, int_type(b, bytes), "");
 }
 
-/* A vector register seen as lanes of `bytes`. */
-static LLVMTypeRef lanes_type(struct builder *b, uint64_t bytes)
+/* A slot of a vector register, or of a part of one, seen as lanes of `bytes`. */
+static LLVMTypeRef lanes_type(struct builder *b, uint64_t whole, uint64_t bytes)
 {
-	return LLVMVectorType(int_type(b, bytes), (unsigned int)(16 / bytes));
+	return LLVMVectorType(int_type(b, bytes), (unsigned int)(whole / bytes));
 }
 
 LLVMValueRef slot_extract(struct builder *b, unsigned int s, uint64_t at, LLVMTypeRef type)
 {
 	LLVMValueRef v = slot_get(b, s);
-	uint64_t size = type_size(b, type), whole = b->isa->slots[s].size;
+	uint64_t size = type_size(b, type), whole = b->slots[s].size;
 
-	if (whole == 16) {
-		if (size == 16)
+	if (b->slots[s].part) {
+		if (size == whole)
 			return LLVMBuildBitCast(b->ir, v, type, "");
-		v = LLVMBuildBitCast(b->ir, v, lanes_type(b, size), "");
+		v = LLVMBuildBitCast(b->ir, v, lanes_type(b, whole, size), "");
 		v = LLVMBuildExtractElement(b->ir, v, const_int(b->i32, at / size), "");
 		return from_int(b, v, type);
 	}
@@ -202,20 +283,26 @@ LLVMValueRef slot_extract(struct builder *b, unsigned int s, uint64_t at, LLVMTy
 	return from_int(b, v, type);
 }
 
-void slot_insert(struct builder *b, unsigned int s, uint64_t at, LLVMValueRef v)
+static void part_insert(struct builder *b, unsigned int s, uint64_t at, LLVMValueRef v)
 {
-	uint64_t size = type_size(b, LLVMTypeOf(v)), whole = b->isa->slots[s].size;
-	LLVMTypeRef type = b->slot_type[s];
+	uint64_t size = type_size(b, LLVMTypeOf(v)), whole = b->slots[s].size;
 
-	if (whole == 16) {
-		if (size == 16) {
-			slot_set(b, s, LLVMBuildBitCast(b->ir, v, type, ""));
-			return;
-		}
-		LLVMValueRef old = LLVMBuildBitCast(b->ir, slot_get(b, s), lanes_type(b, size), "");
+	if (size != whole) {
+		LLVMTypeRef lanes = lanes_type(b, whole, size);
+		LLVMValueRef old = LLVMBuildBitCast(b->ir, slot_get(b, s), lanes, "");
 		v = LLVMBuildInsertElement(b->ir, old, to_int(b, v, size),
 					   const_int(b->i32, at / size), "");
-		slot_set(b, s, LLVMBuildBitCast(b->ir, v, type, ""));
+	}
+	slot_set(b, s, LLVMBuildBitCast(b->ir, v, b->slot_type[s], ""));
+}
+
+void slot_insert(struct builder *b, unsigned int s, uint64_t at, LLVMValueRef v)
+{
+	uint64_t size = type_size(b, LLVMTypeOf(v)), whole = b->slots[s].size;
+	LLVMTypeRef type = b->slot_type[s];
+
+	if (b->slots[s].part) {
+		part_insert(b, s, at, v);
 		return;
 	}
 	v = to_int(b, v, size);
@@ -239,11 +326,92 @@ int slot_for(struct builder *b, int64_t offset, uint64_t size)
 
 	if (s < 0)
 		return slot_find(b, offset + (int64_t)size - 1) < 0 ? -1 : -2;
-	const struct jit_slot *slot = &b->isa->slots[s];
+	const struct jit_slot *slot = &b->slots[s];
 	uint64_t at = (uint64_t)offset - slot->offset;
-	if (at + size > slot->size || (slot->size == 16 && at % size))
+	note_access(b, offset, size);
+	if (at + size > slot->size || (slot->part && at % size))
 		return -2;
 	return s;
+}
+
+/* --- accesses that span slots --- */
+
+/* What an access is made in: as large a piece as lies in one slot everywhere. 0: none. */
+static uint64_t piece_size(struct builder *b, int64_t offset, uint64_t size)
+{
+	uint64_t piece = offset % 8 || size % 8 ? 4 : 8;
+
+	if (offset % 4 || size % 4)
+		return 0;
+	for (uint64_t done = 0; done < size; done += 4) {
+		int s = slot_find(b, offset + (int64_t)done);
+		if (s < 0)
+			return 0;
+		if (b->slots[s].size < piece)
+			piece = 4;
+	}
+	return piece;
+}
+
+/* Pieces of parts stay what they are: from there to integers would be another register. */
+static LLVMTypeRef piece_type(struct builder *b, int64_t offset, uint64_t piece)
+{
+	int s = slot_find(b, offset);
+
+	return b->slots[s].part && b->slots[s].size == piece ? b->slot_type[s] : int_type(b, piece);
+}
+
+LLVMValueRef slots_load(struct builder *b, int64_t offset, LLVMTypeRef type)
+{
+	uint64_t size = type_size(b, type), piece = piece_size(b, offset, size);
+
+	if (!piece)
+		return NULL;
+	LLVMTypeRef each = piece_type(b, offset, piece);
+	LLVMValueRef v = LLVMGetPoison(LLVMVectorType(each, (unsigned int)(size / piece)));
+	for (uint64_t done = 0; done < size; done += piece) {
+		int s = slot_find(b, offset + (int64_t)done);
+		uint64_t at = (uint64_t)offset + done - b->slots[s].offset;
+		LLVMValueRef part = slot_extract(b, (unsigned int)s, at, each);
+		v = LLVMBuildInsertElement(b->ir, v, part, const_int(b->i32, done / piece), "");
+	}
+	if (LLVMGetTypeKind(type) == LLVMPointerTypeKind)
+		return LLVMBuildIntToPtr(b->ir, to_int(b, v, size), type, "");
+	return LLVMBuildBitCast(b->ir, v, type, "");
+}
+
+/* Of an integer or vector. */
+static LLVMValueRef piece_of(struct builder *b, LLVMValueRef v, uint64_t at, LLVMTypeRef each)
+{
+	LLVMTypeRef type = LLVMTypeOf(v);
+	uint64_t piece = type_size(b, each);
+
+	if (LLVMGetTypeKind(type) == LLVMIntegerTypeKind && type_size(b, type) <= 8) {
+		v = LLVMBuildLShr(b->ir, v, const_int(type, 8 * at), "");
+		v = LLVMBuildTrunc(b->ir, v, int_type(b, piece), "");
+		return LLVMBuildBitCast(b->ir, v, each, "");
+	}
+	unsigned int count = (unsigned int)(type_size(b, type) / piece);
+	v = LLVMBuildBitCast(b->ir, v, LLVMVectorType(each, count), "");
+	return LLVMBuildExtractElement(b->ir, v, const_int(b->i32, at / piece), "");
+}
+
+/* Compilers put neighbours together. */
+bool slots_store(struct builder *b, int64_t offset, LLVMValueRef value)
+{
+	uint64_t size = type_size(b, LLVMTypeOf(value)), piece = piece_size(b, offset, size);
+
+	if (!piece)
+		return false;
+	if (LLVMGetTypeKind(LLVMTypeOf(value)) == LLVMPointerTypeKind)
+		value = to_int(b, value, size);
+	for (uint64_t done = 0; done < size; done += piece) {
+		int s = slot_find(b, offset + (int64_t)done);
+		LLVMTypeRef each = piece_type(b, offset + (int64_t)done, piece);
+		uint64_t at = (uint64_t)offset + done - b->slots[s].offset;
+		slot_insert(b, (unsigned int)s, at, piece_of(b, value, done, each));
+	}
+	return true;
 }
 
 /* --- where ways meet --- */
@@ -277,7 +445,7 @@ void label_reach(struct builder *b, struct label *label, bool loop_head)
 	} else {
 		flush_pending(b, true);
 		flush_first_edge(b, label);
-		for (unsigned int i = 0; i <= b->isa->slot_count; i++)
+		for (unsigned int i = 0; i <= b->slot_count; i++)
 			if (label->known.slot[i] != b->known.slot[i])
 				label->known.slot[i] = NULL;
 	}
