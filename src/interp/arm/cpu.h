@@ -32,7 +32,7 @@ struct arm_regs {
 	uint32_t fpn, fpz, fpc, fpv; /* FPSCR's, in the same form */
 	uint32_t shc;		     /* carry out of a shift by register, for the op behind it */
 	uint32_t q;		     /* 0 or 1 */
-	uint32_t ge;		     /* 4 bits */
+	uint32_t ge;		     /* a mask of bytes */
 	/* VFP and NEON: S2n is the low half of Dn, Q n is D2n and D2n+1 */
 	uint64_t d[32] __attribute__((aligned(16)));
 	uint64_t wr[16]; /* iWMMXt */

@@ -2,6 +2,7 @@
 #include "interp/arm/decode.h"
 #include "interp/arm/ops_dp.h"
 #include "interp/arm/ops_flow.h"
+#include "interp/arm/ops_media.h"
 #include "interp/arm/system.h"
 
 #define RN(w) FIELD(w, 16, 4)
@@ -179,7 +180,7 @@ static void multiply(struct arm_insn *i, u32 w)
 	bool s = BIT(w, 20);
 
 	if (op == 2 && !s && has(i, F_V6)) {
-		arm_emit_helper_abxs(i, arm_h_umaal, RD(w), RM(w), RS(w), RN(w), 0);
+		arm_emit_abxs(i, arm_op_umaal, RD(w), RM(w), RS(w), RN(w));
 		return;
 	}
 	if (!fns[op][s] || (op == 3 && !has(i, F_THUMB2))) {
@@ -367,7 +368,8 @@ static void saturate_or_reverse(struct arm_insn *i, u32 w)
 		unsigned int amount = FIELD(w, 7, 5);
 		if (BIT(w, 6) && !amount)
 			amount = 32;
-		arm_emit_helper_abxs(i, arm_h_pkh, RD(w), RN(w), RM(w), 0, amount | BIT(w, 6) << 8);
+		arm_emit_abxs(i, BIT(w, 6) ? arm_op_pkhtb : arm_op_pkhbt, RD(w), RN(w), RM(w), 0)
+			->s = (u8)amount;
 	} else if (!BIT(w, 5) && op & 2) {
 		unsigned int amount = FIELD(w, 7, 5);
 		if (BIT(w, 6) && !amount)
@@ -389,7 +391,7 @@ static void saturate_or_reverse(struct arm_insn *i, u32 w)
 	} else if (FIELD(w, 5, 3) == 5 && op == 7) {
 		arm_emit_abxs(i, arm_op_revsh, RD(w), 0, RM(w), 0);
 	} else if (FIELD(w, 5, 3) == 1 && op == 7 && has(i, F_THUMB2)) {
-		arm_emit_helper_abxs(i, arm_h_rbit, RD(w), 0, RM(w), 0, 0);
+		arm_emit_abxs(i, arm_op_rbit, RD(w), 0, RM(w), 0);
 	} else {
 		arm_emit_undefined(i);
 	}

@@ -2,6 +2,7 @@
 #include "interp/arm/decode.h"
 #include "interp/arm/ops_dp.h"
 #include "interp/arm/ops_flow.h"
+#include "interp/arm/ops_media.h"
 #include "interp/arm/system.h"
 
 #define RN(w) FIELD(w, 16, 4)
@@ -78,7 +79,8 @@ static void dp_shifted_reg(struct arm_insn *i, u32 w)
 	if (FIELD(w, 21, 4) == 6 && !s && !is_m(i)) { /* PKHBT, PKHTB */
 		if (BIT(w, 5) && !raw)
 			raw = 32;
-		arm_emit_helper_abxs(i, arm_h_pkh, RD(w), RN(w), RM(w), 0, raw | BIT(w, 5) << 8);
+		arm_emit_abxs(i, BIT(w, 5) ? arm_op_pkhtb : arm_op_pkhbt, RD(w), RN(w), RM(w), 0)
+			->s = (u8)raw;
 	} else if (op == 0xff) {
 		arm_emit_undefined(i);
 	} else {
@@ -198,7 +200,7 @@ static bool misc_reg(struct arm_insn *i, u32 w)
 		return true;
 	case 1:
 		if (op == 2)
-			arm_emit_helper_abxs(i, arm_h_rbit, RD(w), 0, RM(w), 0, 0);
+			arm_emit_abxs(i, arm_op_rbit, RD(w), 0, RM(w), 0);
 		else
 			arm_emit_abxs(i,
 				      op == 0	? arm_op_rev
@@ -324,7 +326,7 @@ static void long_multiply(struct arm_insn *i, u32 w)
 		return;
 	case 6:
 		if (op2 == 6 && !is_m(i)) {
-			arm_emit_helper_abxs(i, arm_h_umaal, low, RN(w), RM(w), high, 0);
+			arm_emit_abxs(i, arm_op_umaal, low, RN(w), RM(w), high);
 			return;
 		}
 		fn = op2 ? NULL : arm_op_umlal;

@@ -448,14 +448,7 @@ void arm_emit_condition(struct arm_insn *i)
 void arm_emit_parallel(struct arm_insn *i, unsigned int rd, unsigned int rn, unsigned int rm,
 		       u32 kind_and_op)
 {
-	enum { UADD8 = 5 << 3 | 4, USUB8 = 5 << 3 | 7 };
-
-	if (kind_and_op == UADD8)
-		arm_emit_abxs(i, arm_op_uadd8, rd, rn, rm, 0);
-	else if (kind_and_op == USUB8)
-		arm_emit_abxs(i, arm_op_usub8, rd, rn, rm, 0);
-	else
-		arm_emit_helper_abxs(i, arm_h_parallel, rd, rn, rm, 0, kind_and_op);
+	arm_emit_abxs(i, arm_parallel[kind_and_op >> 3 & 7][kind_and_op & 7], rd, rn, rm, 0);
 }
 
 void arm_emit_sel(struct arm_insn *i, unsigned int rd, unsigned int rn, unsigned int rm)

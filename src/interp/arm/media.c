@@ -106,14 +106,6 @@ void arm_h_smlal_xy(struct arm_cpu *c, const struct op *op)
 	RS = (uint32_t)(sum >> 32);
 }
 
-void arm_h_umaal(struct arm_cpu *c, const struct op *op)
-{
-	uint64_t sum = (uint64_t)RB * RX + RA + RS;
-
-	RA = (uint32_t)sum;
-	RS = (uint32_t)(sum >> 32);
-}
-
 void arm_h_smlad(struct arm_cpu *c, const struct op *op)
 {
 	uint32_t m = op->imm & 1 ? RX >> 16 | RX << 16 : RX;
@@ -159,25 +151,6 @@ void arm_h_usad8(struct arm_cpu *c, const struct op *op)
 
 /* --- packing --- */
 
-void arm_h_pkh(struct arm_cpu *c, const struct op *op)
-{
-	unsigned int amount = (unsigned int)op->imm & 0xff;
-
-	if (op->imm & 1 << 8)
-		RA = (RB & 0xffff0000) | ((uint32_t)((int64_t)(int32_t)RX >> amount) & 0xffff);
-	else
-		RA = (RB & 0xffff) | (RX << amount & 0xffff0000);
-}
-
-void arm_h_rbit(struct arm_cpu *c, const struct op *op)
-{
-	uint32_t v = __builtin_bswap32(RX);
-
-	v = (v >> 4 & 0x0f0f0f0f) | (v & 0x0f0f0f0f) << 4;
-	v = (v >> 2 & 0x33333333) | (v & 0x33333333) << 2;
-	RA = (v >> 1 & 0x55555555) | (v & 0x55555555) << 1;
-}
-
 void arm_h_extend16(struct arm_cpu *c, const struct op *op)
 {
 	unsigned int n = (unsigned int)op->imm & 31;
@@ -196,67 +169,4 @@ void arm_h_extend16(struct arm_cpu *c, const struct op *op)
 		high += RB >> 16;
 	}
 	RA = (low & 0xffff) | high << 16;
-}
-
-/* --- parallel addition and subtraction --- */
-
-enum { KIND_S = 1, KIND_Q, KIND_SH, KIND_U = 5, KIND_UQ, KIND_UH };
-
-struct lane {
-	unsigned int kind, width;
-	uint32_t ge; /* collects the lane's GE bits, all of them set or none */
-};
-
-static uint32_t bound(int32_t value, int32_t low, int32_t high)
-{
-	return (uint32_t)(value < low ? low : value > high ? high : value);
-}
-
-/* One lane of `width` bits; returns it unmasked. */
-static uint32_t lane_op(struct lane *l, uint32_t a, uint32_t b, bool subtract)
-{
-	bool is_unsigned = l->kind >= KIND_U;
-	uint32_t mask = l->width == 16 ? 0xffff : 0xff;
-	int32_t x, y;
-
-	if (is_unsigned) {
-		x = (int32_t)(a & mask);
-		y = (int32_t)(b & mask);
-	} else {
-		x = l->width == 16 ? (int16_t)a : (int8_t)a;
-		y = l->width == 16 ? (int16_t)b : (int8_t)b;
-	}
-	int32_t value = subtract ? x - y : x + y;
-	switch (l->kind) {
-	case KIND_S: l->ge = value >= 0; break;
-	case KIND_U: l->ge = subtract ? value >= 0 : value > (int32_t)mask; break;
-	case KIND_Q: return bound(value, -(int32_t)(mask / 2) - 1, (int32_t)(mask / 2));
-	case KIND_UQ: return bound(value, 0, (int32_t)mask);
-	default: return (uint32_t)(value >> 1);
-	}
-	return (uint32_t)value;
-}
-
-void arm_h_parallel(struct arm_cpu *c, const struct op *op)
-{
-	struct lane l = {.kind = (unsigned int)op->imm >> 3 & 7};
-	unsigned int what = (unsigned int)op->imm & 7;
-	uint32_t n = RB, m = RX, res = 0, ge = 0;
-
-	l.width = what >= 4 ? 8 : 16;
-	for (unsigned int at = 0; at < 32; at += l.width) {
-		bool high = at != 0, subtract = what == 3 || what == 7;
-		unsigned int other = at;
-		if (what == 1 || what == 2) { /* ASX, SAX */
-			other = 16 - at;
-			subtract = high == (what == 2);
-		}
-		uint32_t value = lane_op(&l, n >> at, m >> other, subtract);
-		res |= (l.width == 16 ? value & 0xffff : value & 0xff) << at;
-		if (l.ge)
-			ge |= (l.width == 16 ? 3u : 1u) << (at / 8);
-	}
-	RA = res;
-	if (l.kind == KIND_S || l.kind == KIND_U)
-		c->r.ge = ge;
 }

@@ -156,22 +156,36 @@ static NOINLINE void NAME(store_multiple_slow)(struct arm_cpu *c, u32 va, u32 li
 
 /*
  * Whether a multiple transfer may be made at once: all of its words are on one page, so that they
- * fault alike; in user mode the first one is tried before anything is changed.
+ * fault alike. In user mode loads make the first and the last access (there are two pages at most)
+ * before a register is changed; stores may fault halfway, as they may on processors.
  */
 #ifdef RATITE_DIRECT
-#define MULTIPLE_PROBE(fast, tag, va, count)                                               \
-	bool fast = (va & ~GUEST_PAGE_MASK) + 4 * (count) <= GUEST_PAGE_SIZE && !(va & 3); \
-	if (LIKELY(fast))                                                                  \
-	PINNED((void)*(volatile u32 GUEST_SPACE *)(GUEST_BASE + (uintptr_t)va))
-#define MULTIPLE_GET(i)	       WORD_V(VARIANT, GUEST(unaligned32, va + 4 * (i)))
-#define MULTIPLE_PUT(i, value) PINNED(GUEST(unaligned32, va + 4 * (i)) = WORD_V(VARIANT, value))
+#define MULTIPLE_PROBE(fast, tag, va, count) bool fast = !(va & 3)
+#define MULTIPLE_AT(i)			     GUEST(unaligned32, va + 4 * (i))
+#define MULTIPLE_GET(i)			     WORD_V(VARIANT, MULTIPLE_AT(i))
+#define MULTIPLE_PUT(i, value)		     PINNED(MULTIPLE_AT(i) = WORD_V(VARIANT, value))
+#define MULTIPLE_ENDS(type, first, last, get, n) \
+	type first = 0, last = 0;                \
+	if (LIKELY(fast)) {                      \
+		PINNED(first = get(0));          \
+		PINNED(last = get((n) - 1));     \
+	}                                        \
+	(void)first, (void)last;
+#ifdef RATITE_BITCODE
+#define MULTIPLE_EACH(first, last, get, i, n) ((i) == 0 ? first : (i) == (n) - 1 ? last : get(i))
+#else
+#define MULTIPLE_EACH(first, last, get, i, n) get(i)
+#endif
 #else
 #define MULTIPLE_PROBE(fast, tag, va, count)                   \
 	const struct tlb_entry *e_ = tlb_slot(&v->tlb, va);    \
 	unaligned32 *host_ = (unaligned32 *)(e_->addend + va); \
 	bool fast = e_->tag == tlb_tag(va, 4 * (count)) && !(va & 3)
-#define MULTIPLE_GET(i)	       WORD_V(VARIANT, host_[i])
-#define MULTIPLE_PUT(i, value) (host_[i] = WORD_V(VARIANT, value))
+#define MULTIPLE_AT(i)	       host_[i]
+#define MULTIPLE_GET(i)	       WORD_V(VARIANT, MULTIPLE_AT(i))
+#define MULTIPLE_PUT(i, value) (MULTIPLE_AT(i) = WORD_V(VARIANT, value))
+#define MULTIPLE_ENDS(type, first, last, get, n)
+#define MULTIPLE_EACH(first, last, get, i, n) get(i)
 #endif
 #define WORD_V_(variant, x) SWAP_##variant(32, x)
 #define WORD_V(variant, x)  WORD_V_(variant, x)
@@ -185,20 +199,20 @@ static NOINLINE void NAME(store_multiple_slow)(struct arm_cpu *c, u32 va, u32 li
 		__VA_ARGS__;              \
 		i++;                      \
 	}
-#define FOR_LIST(list, n, i, ...)                                                                \
-	unsigned int i = 0;                                                                      \
-	LIST_STEP(0, list, n, i, __VA_ARGS__)                                                    \
-	LIST_STEP(1, list, n, i, __VA_ARGS__)                                                    \
-	LIST_STEP(2, list, n, i, __VA_ARGS__)                                                    \
-	LIST_STEP(3, list, n, i, __VA_ARGS__) LIST_STEP(4, list, n, i, __VA_ARGS__) LIST_STEP(   \
-		5, list, n, i, __VA_ARGS__) LIST_STEP(6, list, n, i, __VA_ARGS__)                \
-		LIST_STEP(7, list, n, i, __VA_ARGS__) LIST_STEP(8, list, n, i, __VA_ARGS__)      \
-			LIST_STEP(9, list, n, i, __VA_ARGS__)                                    \
-				LIST_STEP(10, list, n, i, __VA_ARGS__) LIST_STEP(11, list, n, i, \
-										 __VA_ARGS__)    \
-					LIST_STEP(12, list, n, i, __VA_ARGS__)                   \
-						LIST_STEP(13, list, n, i, __VA_ARGS__)           \
-							LIST_STEP(14, list, n, i, __VA_ARGS__)
+#define FOR_LIST(list, n, i, ...)                                                              \
+	unsigned int i = 0;                                                                    \
+	LIST_STEP(0, list, n, i, __VA_ARGS__)                                                  \
+	LIST_STEP(1, list, n, i, __VA_ARGS__)                                                  \
+	LIST_STEP(2, list, n, i, __VA_ARGS__)                                                  \
+	LIST_STEP(3, list, n, i, __VA_ARGS__)                                                  \
+	LIST_STEP(4, list, n, i, __VA_ARGS__)                                                  \
+	LIST_STEP(5, list, n, i, __VA_ARGS__) LIST_STEP(6, list, n, i, __VA_ARGS__) LIST_STEP( \
+		7, list, n, i, __VA_ARGS__) LIST_STEP(8, list, n, i, __VA_ARGS__)              \
+		LIST_STEP(9, list, n, i, __VA_ARGS__) LIST_STEP(10, list, n, i, __VA_ARGS__)   \
+			LIST_STEP(11, list, n, i, __VA_ARGS__)                                 \
+				LIST_STEP(12, list, n, i, __VA_ARGS__)                         \
+					LIST_STEP(13, list, n, i, __VA_ARGS__)                 \
+						LIST_STEP(14, list, n, i, __VA_ARGS__)
 #else
 #define FOR_LIST(list, n, i, ...)                                           \
 	unsigned int i = 0;                                                 \
@@ -215,11 +229,13 @@ static NOINLINE void NAME(store_multiple_slow)(struct arm_cpu *c, u32 va, u32 li
 	unsigned int count = (unsigned int)__builtin_popcount(list);    \
 	u32 values[16];                                                 \
 	MULTIPLE_PROBE(fast, read, va, count);                          \
+	MULTIPLE_ENDS(u32, first, last, MULTIPLE_GET, count)            \
 	if (UNLIKELY(!fast))                                            \
 		SLOW(NAME(multiple_slow)(CPU, (u32)va, count, values)); \
 	if (op->s)                                                      \
 	W(op->b, base + (u32)op->imm2)
-#define MULTIPLE_WORD(i) (LIKELY(fast) ? MULTIPLE_GET(i) : values[i])
+#define MULTIPLE_WORD(i) \
+	(LIKELY(fast) ? MULTIPLE_EACH(first, last, MULTIPLE_GET, i, count) : values[i])
 
 OP_V(ldm)
 {
@@ -346,6 +362,10 @@ static NOINLINE void NAME(vfp_store_slow)(struct arm_cpu *c, u32 va, unsigned in
  */
 #define FLIP(count, first) ((count) > 1 && !((first) & 1) ? !HIGH_V : 0)
 /* For transfers of D registers. */
+#if WIDE_V
+#define GET_DOUBLE(k)	 GUEST(unaligned64, va + 8 * (k))
+#define PUT_DOUBLE(k, d) PINNED(GET_DOUBLE(k) = d)
+#else
 #define GET_DOUBLE(k)                                                          \
 	(HIGH_V ? (u64)MULTIPLE_GET(2 * (k) + 1) << 32 | MULTIPLE_GET(2 * (k)) \
 		: (u64)MULTIPLE_GET(2 * (k)) << 32 | MULTIPLE_GET(2 * (k) + 1))
@@ -354,20 +374,22 @@ static NOINLINE void NAME(vfp_store_slow)(struct arm_cpu *c, u32 va, unsigned in
 		MULTIPLE_PUT(2 * (k) + !HIGH_V, (u32)(d));        \
 		MULTIPLE_PUT(2 * (k) + HIGH_V, (u32)((d) >> 32)); \
 	} while (0)
+#endif
 #ifdef RATITE_BITCODE
 #define DOUBLE_STEP(n, k, number, ...)    \
 	if ((number) > n) {               \
 		const unsigned int k = n; \
 		__VA_ARGS__;              \
 	}
-#define FOR_DOUBLES(k, count, ...)                                                          \
-	DOUBLE_STEP(0, k, count, __VA_ARGS__)                                               \
-	DOUBLE_STEP(1, k, count, __VA_ARGS__)                                               \
-	DOUBLE_STEP(2, k, count, __VA_ARGS__) DOUBLE_STEP(3, k, count, __VA_ARGS__)         \
-		DOUBLE_STEP(4, k, count, __VA_ARGS__) DOUBLE_STEP(5, k, count, __VA_ARGS__) \
-			DOUBLE_STEP(6, k, count, __VA_ARGS__) DOUBLE_STEP(                  \
-				7, k, count, __VA_ARGS__) if ((count) > 8) return BODY_INTERPRET
-#define FOR_SINGLES(i, count, ...) return BODY_INTERPRET
+#define FOR_DOUBLES(k, count, ...)                                                  \
+	DOUBLE_STEP(0, k, count, __VA_ARGS__)                                       \
+	DOUBLE_STEP(1, k, count, __VA_ARGS__)                                       \
+	DOUBLE_STEP(2, k, count, __VA_ARGS__)                                       \
+	DOUBLE_STEP(3, k, count, __VA_ARGS__)                                       \
+	DOUBLE_STEP(4, k, count, __VA_ARGS__) DOUBLE_STEP(5, k, count, __VA_ARGS__) \
+		DOUBLE_STEP(6, k, count, __VA_ARGS__) DOUBLE_STEP(                  \
+			7, k, count, __VA_ARGS__) if ((count) > 8) return BODY_INTERPRET
+#define FOR_SINGLES(i, count, ...) FOR_DOUBLES(i, count, __VA_ARGS__)
 #else
 #define FOR_DOUBLES(k, count, ...)                   \
 	for (unsigned int k = 0; k < (count); k++) { \
@@ -388,9 +410,15 @@ OP_V(vldm)
 		for (unsigned int i = 0; i < count; i++)
 			S((op->a + i) ^ flip) = values[i];
 	} else if ((op->a | count) & 1) {
-		FOR_SINGLES(i, count, S((op->a + i) ^ flip) = MULTIPLE_GET(i));
+		MULTIPLE_ENDS(u32, first, last, MULTIPLE_GET, count)
+		FOR_SINGLES(i, count,
+			    S((op->a + i) ^ flip) =
+				    MULTIPLE_EACH(first, last, MULTIPLE_GET, i, count));
 	} else {
-		FOR_DOUBLES(k, count / 2, REGS->d[op->a / 2 + k] = GET_DOUBLE(k));
+		MULTIPLE_ENDS(u64, first, last, GET_DOUBLE, count / 2)
+		FOR_DOUBLES(k, count / 2,
+			    REGS->d[op->a / 2 + k] =
+				    MULTIPLE_EACH(first, last, GET_DOUBLE, k, count / 2));
 	}
 	if (op->s)
 		W(op->b, base + (u32)op->imm2);
@@ -424,7 +452,7 @@ OP_V(vstm)
 	if (op->s)     \
 	W(op->b, (u32)va + (op->s == 1 ? 8 * count : R(op->x)))
 #ifdef RATITE_DIRECT
-#define NEON_PROBE(tag) bool fast = (va & ~GUEST_PAGE_MASK) + 8 * count <= GUEST_PAGE_SIZE
+#define NEON_PROBE(tag) const bool fast = true
 #define NEON_AT(k)	GUEST(unaligned64, va + 8 * (k))
 #else
 #define NEON_PROBE(tag)                                     \
@@ -440,10 +468,9 @@ OP_V(vld1)
 	NEON_PROBE(read);
 
 	if (LIKELY(fast)) {
-		u64 first;
-		PINNED(first = NEON_AT(0));
-		REGS->d[op->a] = first;
-		FOR_DOUBLES(k, count - 1, REGS->d[op->a + k + 1] = NEON_AT(k + 1));
+		MULTIPLE_ENDS(u64, first, last, NEON_AT, count)
+		FOR_DOUBLES(k, count,
+			    REGS->d[op->a + k] = MULTIPLE_EACH(first, last, NEON_AT, k, count));
 		NEON_WRITEBACK;
 	} else {
 		SLOW(arm_h_neon_multiple(CPU, op));

@@ -18,12 +18,23 @@ void arm_flags_set(struct arm_cpu *c, uint32_t value)
 	c->r.v = value << 3;
 }
 
+/* From a mask of bytes to four bits, and back. */
+static uint32_t ge_get(const struct arm_cpu *c)
+{
+	return (c->r.ge & 0x01010101) * 0x01020408 >> 24 & 0xf;
+}
+
+static void ge_set(struct arm_cpu *c, uint32_t ge)
+{
+	c->r.ge = ((ge & 0xf) * 0x00204081 & 0x01010101) * 0xff;
+}
+
 uint32_t arm_cpsr_get(const struct arm_cpu *c)
 {
 	uint32_t it = arm_itstate(c);
 
-	return arm_flags_get(c) | c->r.q << 27 | c->r.ge << 16 | (c->v.mode & MODE_T ? PSR_T : 0) |
-	       (it & 3) << 25 | (it >> 2) << 10 | c->cpsr;
+	return arm_flags_get(c) | c->r.q << 27 | ge_get(c) << 16 |
+	       (c->v.mode & MODE_T ? PSR_T : 0) | (it & 3) << 25 | (it >> 2) << 10 | c->cpsr;
 }
 
 /* --- banks --- */
@@ -97,7 +108,7 @@ void arm_cpsr_set(struct arm_cpu *c, uint32_t value, uint32_t mask)
 	if (mask & PSR_Q)
 		c->r.q = value >> 27 & 1;
 	if (mask & PSR_GE)
-		c->r.ge = (c->r.ge & ~(mask >> 16)) | ((value & mask) >> 16 & 0xf);
+		ge_set(c, (ge_get(c) & ~(mask >> 16)) | (value & mask) >> 16);
 	if (mask & PSR_T)
 		c->v.mode = (c->v.mode & ~(uint32_t)MODE_T) | (value >> 5 & 1);
 	if (mask & PSR_IT) {

@@ -102,7 +102,7 @@ struct error *arm_post_load(struct cpu *cpu)
 	if (!(c->features & F_M) && !arm_mode_valid(c, c->cpsr & PSR_M))
 		return error_new("ARM processor %u: mode %02x does not exist", cpu->index,
 				 c->cpsr & PSR_M);
-	if (c->r.c > 1 || c->r.fpc > 1 || c->r.q > 1 || c->r.ge > 15)
+	if (c->r.c > 1 || c->r.fpc > 1 || c->r.q > 1 || c->r.ge != (c->r.ge & 0x01010101) * 0xff)
 		return error_new("ARM processor %u: flags out of range", cpu->index);
 	c->r.r[SLOT_ZERO] = 0;
 	c->cpsr &= PSR_E | PSR_A | PSR_I | PSR_F | PSR_M;

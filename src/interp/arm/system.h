@@ -27,14 +27,12 @@ arm_helper arm_h_strex; /* a status, x value (imm: second one), [b + disp]; s: l
 arm_helper arm_h_clrex;
 
 /* media.c: v5E and v6 arithmetic. imm selects. */
-arm_helper arm_h_parallel;	     /* imm: kind << 3 | operation, as encoded */
 arm_helper arm_h_sat_add;	     /* QADD ..: a = sat(x op b), imm as encoded (bits 22-21) */
 arm_helper arm_h_smulw, arm_h_smlaw; /* imm: x's upper half */
 arm_helper arm_h_smlal_xy;	     /* imm: bit 0 b's, bit 1 x's upper half; a low, s high */
-arm_helper arm_h_pkh;		     /* imm: shift amount, bit 8: TB */
 arm_helper arm_h_sat;		     /* imm: bits 5-0 width, 6 unsigned, 7 ASR, 15-8 amount */
 arm_helper arm_h_sat16;		     /* imm: bits 5-0 width, 6 unsigned */
-arm_helper arm_h_rbit, arm_h_usad8, arm_h_umaal;
+arm_helper arm_h_usad8;
 arm_helper arm_h_extend16; /* imm: rotation, bit 5 unsigned, bit 6 add b */
 arm_helper arm_h_smlad; /* imm: bit 0 swap, 1 subtract, 2 long (a low, s high), 3 no accumulator */
 arm_helper arm_h_smmla; /* imm: bit 0 round, 1 subtract, 2: no accumulator */
