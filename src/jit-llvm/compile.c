@@ -275,6 +275,7 @@ struct code_region *compile_job(struct compiler *c, const struct job *job)
 	int64_t passes = thread_cpu_ns();
 	show_module(built.module, "as built");
 	bool ok = run_passes(c, built.module);
+	sink_into_exits(c->context, LLVMGetNamedFunction(built.module, "region"));
 	int64_t codegen = thread_cpu_ns();
 	show_module(built.module, "after passes");
 	ok = ok && emit_code(c, built.module, r);

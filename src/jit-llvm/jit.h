@@ -6,6 +6,7 @@
  *	copy.c, emit.c, slots.c   a template, given an op record -> code in the region's function:
  *		   its blocks, their instructions, the registers that they reach
  *	build.c    a job -> an LLVM function, its exits and its accounting
+ *	sink.c     what only exits look at is computed there
  *	compile.c  that function -> code in memory (passes, target machine, ORC)
  *	module.c   queue, workers, publication, reclamation, statistics
  *
@@ -311,6 +312,10 @@ struct built {
 /* False: nothing of it can be built. */
 bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataRef layout,
 		  const struct job *job, struct code_region *region, struct built *out);
+
+/* --- sink.c --- */
+
+void sink_into_exits(LLVMContextRef context, LLVMValueRef function);
 
 /* --- compile.c --- */
 
