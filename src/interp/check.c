@@ -162,6 +162,8 @@ static struct outcome run_region(struct vcpu *v, struct code_region *r, int64_t 
 	g_array_set_size(v->check->stores, 0);
 	v->check->stray = NULL;
 	snapshot_take(v, &v->check->start);
+	bool may_run = region_may_run(v, r); /* as before, but the host's flags may have changed */
+	g_assert(may_run);
 	struct region_result result = region_call(v, r, budget);
 	struct region_exit *x = &r->exits[result.exit];
 	struct outcome out = outcome_of(v, x, result.budget);

@@ -176,6 +176,8 @@ UNSANITIZED HANDLER void op_run_region(struct vcpu *v, const struct op *op, int6
 {
 	struct code_region *r = __atomic_load_n(&block_of_first_op(op)->region, __ATOMIC_ACQUIRE);
 
+	if (UNLIKELY(!region_may_run(v, r)))
+		MUSTTAIL return block_of_first_op(op)->entry_fn(v, op, budget);
 	r->runs++;
 	if (UNLIKELY(tier_options.accel == ACCEL_CHECK) && !check_region(v, r, budget))
 		return;

@@ -51,6 +51,11 @@ struct code_region {
 	bool valid;		     /* false: a block of it was dropped */
 	bool replaced;		     /* a better one is on its way or there */
 	bool exact;		     /* user mode: where an access faults the state is known */
+	/* What it counts on of the guest's floating-point modes; not 0: fp_enter() says whether that
+	 * holds, fp_leave() takes over what the host's FPU has noted. */
+	unsigned int plain_fp;
+	bool (*fp_enter)(struct vcpu *v, unsigned int which);
+	void (*fp_leave)(struct vcpu *v, unsigned int which);
 	const struct op **fault_ops; /* which op: by v->region_op */
 	struct block *entry;
 	struct region_exit *exits;
@@ -91,7 +96,15 @@ struct tier_module {
 	void (*report)(FILE *out); /* per region, for -stats */
 };
 
-/* Runs the region's code; tier_find_fault() finds it meanwhile. */
+/* Whether the region's code may run now. */
+static ALWAYS_INLINE bool region_may_run(struct vcpu *v, const struct code_region *r)
+{
+	if (UNLIKELY(v->check_aligned)) /* its probes do not ask about alignment */
+		return false;
+	return !r->plain_fp || r->fp_enter(v, r->plain_fp);
+}
+
+/* Runs the region's code, which may; tier_find_fault() finds it meanwhile. */
 static ALWAYS_INLINE struct region_result region_call(struct vcpu *v, const struct code_region *r,
 						      int64_t budget)
 {
@@ -99,6 +112,9 @@ static ALWAYS_INLINE struct region_result region_call(struct vcpu *v, const stru
 	v->budget = budget;
 	struct region_result result = r->code(v, budget);
 	v->region = NULL;
+	if (r->plain_fp && r->exits[result.exit].kind != EXIT_LEAVE &&
+	    r->exits[result.exit].kind != EXIT_RESUME) /* behind a handler that has been done */
+		r->fp_leave(v, r->plain_fp);
 	return result;
 }
 

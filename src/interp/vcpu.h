@@ -261,4 +261,32 @@ static ALWAYS_INLINE uint64_t tlb_tag(uint64_t va, unsigned int size)
 	return (va + size - 1) & GUEST_PAGE_MASK;
 }
 
+/* Whether `size` bytes at `va` may be read (written) at *host. In compiled code the probes are
+ * jit-llvm/probe.c's, which shares them among accesses of a page. */
+#ifdef RATITE_BITCODE
+bool jit_probe_read(struct vcpu *v, uint64_t va, unsigned int size);
+bool jit_probe_write(struct vcpu *v, uint64_t va, unsigned int size);
+void *jit_probed(void);
+#define TLB_PROBE(access)                                                                      \
+	static ALWAYS_INLINE bool tlb_##access(struct vcpu *v, uint64_t va, unsigned int size, \
+					       void **host)                                    \
+	{                                                                                      \
+		bool hit = jit_probe_##access(v, va, size);                                    \
+		if (hit)                                                                       \
+			*host = jit_probed();                                                  \
+		return hit;                                                                    \
+	}
+#else
+#define TLB_PROBE(access)                                                                      \
+	static ALWAYS_INLINE bool tlb_##access(struct vcpu *v, uint64_t va, unsigned int size, \
+					       void **host)                                    \
+	{                                                                                      \
+		const struct tlb_entry *e = tlb_slot(&v->tlb, va);                             \
+		*host = (void *)(e->addend + va);                                              \
+		return e->access == tlb_tag(va, size);                                         \
+	}
+#endif
+TLB_PROBE(read)
+TLB_PROBE(write)
+
 #endif

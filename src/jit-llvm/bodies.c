@@ -226,8 +226,12 @@ static unsigned int block_number(struct reading *r, LLVMBasicBlockRef block)
 
 static bool is_guest_pointer(LLVMValueRef p)
 {
+	size_t length;
+
 	if (LLVMIsAIntToPtrInst(p))
 		return true;
+	if (LLVMIsACallInst(p))
+		return strcmp(LLVMGetValueName2(LLVMGetCalledValue(p), &length), "jit_probed") == 0;
 	return LLVMIsAGetElementPtrInst(p) && is_guest_pointer(LLVMGetOperand(p, 0));
 }
 

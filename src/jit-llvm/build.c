@@ -15,6 +15,9 @@
 #include <stddef.h>
 #include <string.h>
 
+/* For go_on_if(): of a way that is hardly ever taken. */
+#define RARELY 2000
+
 struct way_out {
 	const struct op *op;
 	LLVMBasicBlockRef block;
@@ -32,17 +35,15 @@ struct state {
 	const struct job *job;
 	struct code_region *region;
 	struct built *out;
-	GArray *ways_out;	      /* struct way_out */
-	GArray *exchanges;	      /* struct exchange */
-	GHashTable *cut;	      /* ops of the cache that cannot be copied */
-	struct label *bodies;	      /* by block: its first op */
-	LLVMBasicBlockRef *gate;      /* by block: where its instructions have been charged */
-	struct label *ops;	      /* by op of the current block */
-	LLVMBasicBlockRef start, end; /* where the first block is entered; the way back */
-	LLVMValueRef exit, left;      /* at the end: number of the exit, budget */
-	unsigned int plain_fp;	      /* what bodies count on */
-	unsigned int at, k;	      /* current block, op */
-	unsigned int left_by;	      /* bit n: the current body left so */
+	GArray *ways_out;	 /* struct way_out */
+	GArray *exchanges;	 /* struct exchange */
+	GHashTable *cut;	 /* ops of the cache that cannot be copied */
+	struct label *bodies;	 /* by block: its first op */
+	LLVMBasicBlockRef *gate; /* by block: where its instructions have been charged */
+	struct label *ops;	 /* by op of the current block */
+	unsigned int plain_fp;	 /* what bodies count on; the caller of the region checks it */
+	unsigned int at, k;	 /* current block, op */
+	unsigned int left_by;	 /* bit n: the current body left so */
 };
 
 static const struct job_block *current(struct state *s)
@@ -145,32 +146,16 @@ static void build_return(struct builder *b, LLVMValueRef exit, LLVMValueRef left
 	LLVMBuildRet(b->ir, LLVMBuildInsertValue(b->ir, result, left, 1, ""));
 }
 
-/* All ways out meet here but those from behind a handler, which has left everything in memory. */
-static void fill_end(struct state *s)
-{
-	position(s->b, s->end);
-	s->exit = LLVMBuildPhi(s->b->ir, s->b->i64, "");
-	s->left = LLVMBuildPhi(s->b->ir, s->b->i64, "");
-	fp_leave(s);
-	build_return(s->b, s->exit, s->left);
-}
-
 static void fill_way_out(struct state *s, unsigned int number, const struct way_out *w)
 {
 	struct builder *b = s->b;
 	LLVMValueRef exit = const_int(b->i64, number);
-	LLVMBasicBlockRef from = w->block;
 
 	position(b, w->block);
 	LLVMValueRef left = LLVMBuildLoad2(b->ir, b->i64, slot_variable(b, b->slot_count), "");
-	if (w->kind == EXIT_LEAVE || w->kind == EXIT_RESUME) {
-		build_return(b, exit, left);
-	} else {
+	if (w->kind != EXIT_LEAVE && w->kind != EXIT_RESUME) /* their handler has left it there */
 		store_registers(b, w->temporaries);
-		LLVMAddIncoming(s->exit, &exit, &from, 1);
-		LLVMAddIncoming(s->left, &left, &from, 1);
-		LLVMBuildBr(b->ir, s->end);
-	}
+	build_return(b, exit, left);
 	s->out->exits[number] = (struct region_exit){.op = w->op, .kind = w->kind};
 }
 
@@ -195,23 +180,6 @@ static void budget_add(struct builder *b, int64_t n)
 
 	if (n)
 		slot_set(b, b->slot_count, sum);
-}
-
-/* Goes on where a condition holds (`rest` is where it does not); it nearly always does. */
-static void go_on_if(struct builder *b, LLVMValueRef condition, LLVMBasicBlockRef rest)
-{
-	LLVMBasicBlockRef yes = new_block(b);
-	LLVMValueRef br = LLVMBuildCondBr(b->ir, condition, yes, rest);
-	LLVMMetadataRef parts[3] = {
-		LLVMMDStringInContext2(b->context, "branch_weights", 14),
-		LLVMValueAsMetadata(const_int(b->i32, 2000)),
-		LLVMValueAsMetadata(const_int(b->i32, 1)),
-	};
-
-	LLVMSetMetadata(
-		br, b->metadata_prof,
-		LLVMMetadataAsValue(b->context, LLVMMDNodeInContext2(b->context, parts, 3)));
-	position(b, yes);
 }
 
 /* Whether a block at `target` may be entered from the current one without asking the page tables:
@@ -242,11 +210,11 @@ static void check_jump_cache(struct state *s, const struct job_block *target,
 	LLVMValueRef key = load_host(b, b->i64, entry);
 	LLVMValueRef wanted = LLVMBuildXor(b->ir, generation, const_int(b->i64, target->pc), "");
 
-	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntEQ, key, wanted, ""), rest);
+	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntEQ, key, wanted, ""), rest, RARELY);
 	at = const_int(b->i64, offsetof(struct jump_cache_entry, block));
 	LLVMValueRef block = load_host(b, b->i64, LLVMBuildGEP2(b->ir, b->i8, entry, &at, 1, ""));
 	wanted = const_int(b->i64, (uintptr_t)target->block);
-	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntEQ, block, wanted, ""), rest);
+	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntEQ, block, wanted, ""), rest, RARELY);
 }
 
 /* Enters a block of the region: its instructions are charged. `gives_back`: what the current one
@@ -268,12 +236,12 @@ static void go_on_if_undisturbed(struct builder *b, LLVMBasicBlockRef out)
 {
 	LLVMValueRef zero = const_int(b->i64, 0);
 
-	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntSGE, budget_get(b), zero, ""), out);
+	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntSGE, budget_get(b), zero, ""), out, RARELY);
 	LLVMValueRef request =
 		load_host(b, b->i32, vcpu_field(b, offsetof(struct vcpu, cpu.exit_request)));
-	LLVMSetOrdering(request, LLVMAtomicOrderingUnordered);
-	LLVMSetAlignment(request, 4);
-	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntEQ, request, const_int(b->i32, 0), ""), out);
+	LLVMSetVolatile(request, true); /* each time: nothing in the region changes it */
+	go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntEQ, request, const_int(b->i32, 0), ""), out,
+		 RARELY);
 }
 
 static void fill_gate(struct state *s, unsigned int to)
@@ -364,7 +332,7 @@ static void branch_to_pc(struct state *s)
 			LLVMValueRef mode =
 				load_host(b, b->i32, vcpu_field(b, offsetof(struct vcpu, mode)));
 			LLVMValueRef wanted = const_int(b->i32, target->mode);
-			go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntEQ, mode, wanted, ""), out);
+			go_on_if(b, LLVMBuildICmp(b->ir, LLVMIntEQ, mode, wanted, ""), out, RARELY);
 		}
 		check_jump_cache(s, target, out);
 		enter_block(s, (unsigned int)to, 0);
@@ -617,8 +585,9 @@ static void fill_entry(struct state *s)
 
 	position(b, b->entry);
 	load_registers(b);
+	shared_pages_start(b);
 	LLVMBuildStore(b->ir, LLVMGetParam(b->function, 1), slot_variable(b, b->slot_count));
-	LLVMBuildBr(b->ir, s->start);
+	LLVMBuildBr(b->ir, s->bodies[0].block);
 }
 
 /* What of it the bodies ask for. */
@@ -637,18 +606,6 @@ static unsigned int needed_plain_fp(struct state *s)
 	return needed & s->job->plain_fp;
 }
 
-static void build_start(struct state *s)
-{
-	struct builder *b = s->b;
-
-	s->start = new_block(b);
-	s->end = new_block(b);
-	s->at = s->k = 0;
-	position(b, s->start);
-	fp_enter(s, op_in_cache(s, 0));
-	LLVMBuildBr(b->ir, s->bodies[0].block);
-}
-
 static bool build_all(struct state *s)
 {
 	struct builder *b = s->b;
@@ -656,8 +613,7 @@ static bool build_all(struct state *s)
 
 	for (unsigned int i = 0; i < s->job->block_count; i++)
 		s->bodies[i].block = new_block(b);
-	s->plain_fp = needed_plain_fp(s);
-	build_start(s);
+	s->out->plain_fp = s->plain_fp = needed_plain_fp(s);
 	for (unsigned int i = 0; i < s->job->block_count && ok; i++)
 		ok = build_block(s, i);
 	if (!ok)
@@ -667,7 +623,6 @@ static bool build_all(struct state *s)
 			fill_gate(s, i);
 	for (unsigned int i = 0; i < s->exchanges->len; i++)
 		fill_exchange(b, &g_array_index(s->exchanges, struct exchange, i));
-	fill_end(s);
 	s->out->exit_count = s->ways_out->len;
 	s->out->exits = g_new0(struct region_exit, s->ways_out->len);
 	for (unsigned int i = 0; i < s->ways_out->len; i++)
@@ -709,7 +664,7 @@ static bool build_once(struct builder *b, struct state *s)
  * Where registers are stored at exits alone, a loop runs at its best; but code for exits, and the
  * time to compile it, grows with exits times registers. So that is for small regions.
  */
-#define SMALL_INSNS 40
+#define SMALL_INSNS 400
 
 /* In user mode accesses are no exits. */
 static bool writes_through(const struct job *job)

@@ -63,7 +63,8 @@ struct error *compile_init(void)
 	LLVMOrcDefinitionGeneratorRef generator;
 	/* LLVM 19 makes MOVZX of a byte load into a part of the register that is also its address
 	 * (X86FixupBWInsts), and so loses the rest of that register. */
-	static const char *const options[] = {"ratite", "-fixup-byte-word-insts=0"};
+	const char *const options[] = {"ratite", "-fixup-byte-word-insts=0",
+				       g_getenv("LSR") ? "-disable-lsr=0" : "-disable-lsr"};
 
 	LLVMParseCommandLineOptions(G_N_ELEMENTS(options), options, NULL);
 	LLVMInitializeNativeTarget();
@@ -249,6 +250,9 @@ static void region_fill(struct code_region *r, const struct job *job, const stru
 	r->exact = job->exact;
 	r->fault_ops = (const struct op **)g_ptr_array_free(built->fault_ops, FALSE);
 	r->exits = built->exits;
+	r->plain_fp = built->plain_fp;
+	r->fp_enter = job->isa->fp_enter;
+	r->fp_leave = job->isa->fp_leave;
 	r->exit_count = built->exit_count;
 	r->block_count = job->block_count;
 	r->blocks = g_new(struct block *, job->block_count);

@@ -57,6 +57,17 @@ static bool edge_apart(struct builder *b, struct copy *c, unsigned int from, uns
 	return edge(b, c, from, to);
 }
 
+/* A probe's body has gone on where it is true already. */
+static bool emit_probed_branch(struct builder *b, struct copy *c, const struct tinst *ti,
+			       unsigned int from, LLVMValueRef slow)
+{
+	struct known known = b->known;
+
+	known.pages = 0;
+	return edge(b, c, from, ti->blocks[0]) &&
+	       edge_apart(b, c, from, ti->blocks[1], LLVMValueAsBasicBlock(slow), &known);
+}
+
 static bool emit_branch(struct builder *b, struct copy *c, const struct tinst *ti,
 			unsigned int from)
 {
@@ -65,6 +76,8 @@ static bool emit_branch(struct builder *b, struct copy *c, const struct tinst *t
 	struct value condition = operand(b, c, &ti->operands[0]);
 	if (is_constant_int(condition))
 		return edge(b, c, from, ti->blocks[LLVMConstIntGetZExtValue(condition.v) ? 0 : 1]);
+	if (condition.kind == VALUE_PROBE)
+		return emit_probed_branch(b, c, ti, from, condition.v);
 	if (!LLVMIsAInstruction(condition.v)) /* poison, undef */
 		return fail(b, "condition");
 	LLVMBasicBlockRef yes = new_block(b), no = new_block(b);

@@ -32,6 +32,7 @@ LLVMValueRef materialize(struct builder *b, struct value v)
 	case VALUE_PLAIN: return v.v;
 	case VALUE_OP: return const_pointer(b, (const char *)b->op_at + v.offset);
 	case VALUE_VCPU: return vcpu_field(b, (uint64_t)v.offset);
+	case VALUE_PROBE: fail(b, "value of a probe"); return NULL;
 	default:
 		if (slot_find(b, v.offset) >= 0) {
 			fail(b, "address of a register");
@@ -371,6 +372,34 @@ static bool changes_control_word(LLVMValueRef assembly)
 	return g_strstr_len(text, (gssize)length, "fldcw") != NULL;
 }
 
+/* The functions that stand for a probe in bodies (interp/vcpu.h). */
+static bool is_probe(const char *name)
+{
+	return strncmp(name, "jit_probe", 9) == 0;
+}
+
+/* Where the body branches on it at once, that needs no value. */
+static bool emit_probe_call(struct builder *b, struct copy *c, const struct tinst *ti,
+			    const char *name, struct value *out)
+{
+	if (strcmp(name, "jit_probed") == 0) {
+		*out = plain(b->probed);
+		return true;
+	}
+	LLVMValueRef va = materialize(b, operand(b, c, &ti->operands[1]));
+	struct value size = operand(b, c, &ti->operands[2]);
+	const struct operand *condition = &ti[1].operands[0];
+	bool branches = ti[1].opcode == LLVMBr && ti[1].block_count == 2 &&
+			condition->kind == OPERAND_INST && &c->t->insts[condition->index] == ti;
+	if (!va || !is_constant_int(size) || !branches)
+		return fail(b, "probe");
+	LLVMBasicBlockRef slow = new_block(b);
+	emit_probe(b, va, LLVMConstIntGetZExtValue(size.v), strcmp(name, "jit_probe_write") == 0,
+		   slow);
+	*out = (struct value){VALUE_PROBE, 0, LLVMBasicBlockAsValue(slow)};
+	return true;
+}
+
 static bool emit_call(struct builder *b, struct copy *c, const struct tinst *ti, struct value *out)
 {
 	const struct operand *o = &ti->operands[ti->operand_count - 1];
@@ -386,6 +415,8 @@ static bool emit_call(struct builder *b, struct copy *c, const struct tinst *ti,
 	const char *name = LLVMGetValueName2(o->value, &length);
 	if (is_ignored(name))
 		return true;
+	if (is_probe(name))
+		return emit_probe_call(b, c, ti, name, out);
 	if (fp_question(b->isa, name)) {
 		bool holds = b->job->plain_fp & fp_question(b->isa, name);
 		*out = plain(const_int(b->i1, holds));

@@ -65,6 +65,13 @@ bool is_constant_int(struct value v);
 /* Copies an instruction that is no PHI and no terminator. */
 bool emit_inst(struct builder *b, struct copy *c, const struct tinst *ti, struct value *out);
 
+/* --- probe.c --- */
+
+/* Asks for `size` bytes at `va`: goes on with b->probed where they may be reached directly, else to
+ * `slow`. */
+void emit_probe(struct builder *b, LLVMValueRef va, uint64_t size, bool write,
+		LLVMBasicBlockRef slow);
+
 /* --- copy.c --- */
 
 /* Copies all that is reached; the values of returns go where c says. */

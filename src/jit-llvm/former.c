@@ -465,6 +465,31 @@ static void learn(struct job *job, const struct code_region *old, const struct r
 	}
 }
 
+static const struct tlb_entry *tlb_entry_of(const struct vcpu *v, uint64_t page)
+{
+	const struct tlb *t = &v->tlbs[v->mmu_mode];
+
+	return &t->entries[page >> GUEST_PAGE_BITS & ((UINT64_C(1) << t->bits) - 1)];
+}
+
+/* The page of the code that is about to run, unless the ISA has a page for nothing. */
+static void set_first_page(struct job *job, struct vcpu *v)
+{
+	uint64_t page = (job->entry->base + job->entry->pc) & GUEST_PAGE_MASK;
+
+	if (job->isa->no_page) {
+		job->first_page = job->isa->no_page;
+		return;
+	}
+	if (tlb_entry_of(v, page)->exec != page)
+		v->isa->tlb_fill(v, page, 1, ACCESS_EXEC, v->mmu_mode, true);
+	const struct tlb_entry *e = tlb_entry_of(v, page);
+	if (e->exec == page && e->read == page) {
+		job->first_page = page;
+		job->first_addend = e->addend;
+	}
+}
+
 static struct job *job_empty(struct vcpu *v, struct block *entry)
 {
 	const struct jit_isa *isa = jit_isa_find(v->cpu.class->isa);
@@ -476,6 +501,9 @@ static struct job *job_empty(struct vcpu *v, struct block *entry)
 	job->direct = v->direct;
 	job->exact = v->direct && (job->check || tier_is_exact());
 	job->plain_fp = isa && isa->fp_plain ? isa->fp_plain(v) : 0;
+	job->only_vcpu = cpu_first() && !cpu_first()->next;
+	if (isa && !job->direct)
+		set_first_page(job, v);
 	job->targets = g_array_new(FALSE, FALSE, sizeof(struct job_target));
 	job->hints = g_array_new(FALSE, FALSE, sizeof(struct job_hint));
 	return job;

@@ -59,6 +59,7 @@ const struct jit_isa jit_isa_arm = {
 	.slot_count = G_N_ELEMENTS(slots),
 	.jumps_change_mode = true,
 	.vectors_split = true,
+	.no_page = UINT64_C(1) << 32,
 	.zero_offset = REG_ZERO,
 	.fp_questions = {"jit_assumes_plain_fp"},
 	.fp_plain = fp_plain,

@@ -5,6 +5,7 @@
  *	bodies.c   bitcode of op bodies -> struct template, parsed when first needed
  *	copy.c, emit.c, slots.c   a template, given an op record -> code in the region's function:
  *		   its blocks, their instructions, the registers that they reach
+ *	probe.c    where guest memory is on the host
  *	build.c    a job -> an LLVM function, its exits and its accounting
  *	sink.c     what only exits look at is computed there
  *	compile.c  that function -> code in memory (passes, target machine, ORC)
@@ -43,11 +44,12 @@ struct jit_isa {
 	/* Vector registers (slots of 16 bytes) are seen as smaller ones, too: a region has them in
 	 * the parts that suit it. */
 	bool vectors_split;
+	uint64_t no_page; /* a page that no access has; 0: there is none, but code can be read */
 	/* What bodies may ask to hold throughout a region, by calling a function of that name;
 	 * which bits of it hold now. */
 	const char *fp_questions[JIT_FP_QUESTIONS];
 	unsigned int (*fp_plain)(struct vcpu *v);
-	/* Calls of a region that counts on some. At its entry and behind what may have changed it:
+	/* For regions that count on some. At their entry and behind what may have changed it:
 	 * whether they still hold; where registers go to memory: takes over what the host's FPU has
 	 * noted. */
 	bool (*fp_enter)(struct vcpu *v, unsigned int which);
@@ -166,6 +168,10 @@ struct job {
 	unsigned int plain_fp; /* jit_isa.fp_plain() when it was formed */
 	bool exact;	       /* faults must find exact state, see emit-user.c */
 	uint8_t *direct;       /* vcpu.direct */
+	/* A page that may be read while the region runs, and host - guest address there; 0: not
+	 * known. */
+	uint64_t first_page, first_addend;
+	bool only_vcpu; /* the machine has no other */
 	struct block *entry;
 	struct job_block blocks[JOB_MAX_BLOCKS];
 	unsigned int block_count, insns;
@@ -196,10 +202,11 @@ int job_block_at(const struct job *job, uint64_t pc);
 
 /* --- emission (emit.c) --- */
 
-enum value_kind { VALUE_PLAIN, VALUE_REGS, VALUE_OP, VALUE_VCPU };
+enum value_kind { VALUE_PLAIN, VALUE_REGS, VALUE_OP, VALUE_VCPU, VALUE_PROBE };
 
 /* A value while a template is copied: pointers into the register file, the op record and the
- * processor's struct are kept as offsets. */
+ * processor's struct are kept as offsets. A probe (probe.c) is true here, and v the block where it
+ * is false. */
 struct value {
 	uint8_t kind;
 	int64_t offset;
@@ -211,6 +218,15 @@ struct value {
 struct known {
 	LLVMValueRef slot[JIT_MAX_SLOTS + 1];
 	uint64_t pending;
+	uint32_t pages; /* bit n: the builder's pages[n] hold a translation */
+};
+
+/* A page that accesses by one base register share: see probe.c. */
+#define SHARED_PAGES 8
+struct shared_page {
+	unsigned int slot;
+	bool write;
+	LLVMValueRef page, addend; /* variables */
 };
 
 struct label {
@@ -258,9 +274,12 @@ struct builder {
 	leave_fn *leave;
 	unsigned int ways;   /* in which the body may leave */
 	LLVMValueRef pc;     /* what the body stored to v->pc */
+	LLVMValueRef probed; /* the last probe's pointer */
 	const char *failure; /* why the op cannot be copied */
 	LLVMValueRef guest_scopes;
 	GPtrArray *fault_ops; /* of exact regions: ops of the cache */
+	struct shared_page pages[SHARED_PAGES];
+	unsigned int page_count;
 	unsigned int metadata_scope, metadata_noalias, metadata_prof;
 	void *state; /* of build.c */
 };
@@ -292,6 +311,15 @@ LLVMValueRef load_host(struct builder *b, LLVMTypeRef type, LLVMValueRef p);
 LLVMBasicBlockRef new_block(struct builder *b);
 void position(struct builder *b, LLVMBasicBlockRef at);
 
+/* Goes on where a condition holds; that is `weight` times as likely as `rest`. */
+void go_on_if(struct builder *b, LLVMValueRef condition, LLVMBasicBlockRef rest,
+	      unsigned int weight);
+
+/* --- probe.c --- */
+
+/* At the region's entry. */
+void shared_pages_start(struct builder *b);
+
 /* --- emit-user.c --- */
 
 void before_guest_access(struct builder *b);
@@ -306,6 +334,7 @@ struct built {
 	struct region_exit *exits;
 	unsigned int exit_count;
 	GPtrArray *fault_ops;
+	unsigned int plain_fp; /* questions whose answers it counts on */
 	unsigned int helper_ops, lost_ops; /* run by their handlers; that end a path */
 };
 

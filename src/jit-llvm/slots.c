@@ -62,6 +62,23 @@ LLVMValueRef load_host(struct builder *b, LLVMTypeRef type, LLVMValueRef p)
 	return load;
 }
 
+void go_on_if(struct builder *b, LLVMValueRef condition, LLVMBasicBlockRef rest,
+	      unsigned int weight)
+{
+	LLVMBasicBlockRef yes = new_block(b);
+	LLVMValueRef br = LLVMBuildCondBr(b->ir, condition, yes, rest);
+	LLVMMetadataRef parts[3] = {
+		LLVMMDStringInContext2(b->context, "branch_weights", 14),
+		LLVMValueAsMetadata(const_int(b->i32, weight)),
+		LLVMValueAsMetadata(const_int(b->i32, 1)),
+	};
+
+	LLVMSetMetadata(
+		br, b->metadata_prof,
+		LLVMMetadataAsValue(b->context, LLVMMDNodeInContext2(b->context, parts, 3)));
+	position(b, yes);
+}
+
 /* --- slots --- */
 
 /* Parts of a vector register that make the least work of the accesses that have been seen. */
@@ -448,6 +465,7 @@ void label_reach(struct builder *b, struct label *label, bool loop_head)
 		for (unsigned int i = 0; i <= b->slot_count; i++)
 			if (label->known.slot[i] != b->known.slot[i])
 				label->known.slot[i] = NULL;
+		label->known.pages &= b->known.pages;
 	}
 	label->edges++;
 }

@@ -85,26 +85,25 @@ typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
 			SLOW(arm_store(CPU, va_, bits / 8, value_, v->mmu_mode));           \
 	} while (0)
 #else
-#define LOAD_AS(variant, bits, var, va)                                                           \
-	u##bits var;                                                                              \
-	do {                                                                                      \
-		u64 va_ = (u32)(va);                                                              \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                              \
-		if (LIKELY(e_->read == tlb_tag(va_, bits / 8) &&                                  \
-			   ALIGNED_##variant(va_, bits / 8)))                                     \
-			var = SWAP_##variant(bits, *(const unaligned##bits *)(e_->addend + va_)); \
-		else                                                                              \
-			SLOW(var = (u##bits)arm_load(CPU, (u32)va_, bits / 8, v->mmu_mode));      \
+#define LOAD_AS(variant, bits, var, va)                                                      \
+	u##bits var;                                                                         \
+	do {                                                                                 \
+		u64 va_ = (u32)(va);                                                         \
+		void *host_;                                                                 \
+		if (LIKELY(ALIGNED_##variant(va_, bits / 8) &&                               \
+			   tlb_read(v, va_, bits / 8, &host_)))                              \
+			var = SWAP_##variant(bits, *(const unaligned##bits *)host_);         \
+		else                                                                         \
+			SLOW(var = (u##bits)arm_load(CPU, (u32)va_, bits / 8, v->mmu_mode)); \
 	} while (0)
 
 #define STORE_AS(variant, bits, va, value)                                                       \
 	do {                                                                                     \
 		u64 va_ = (u32)(va);                                                             \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                             \
-		if (LIKELY(e_->write == tlb_tag(va_, bits / 8) &&                                \
-			   ALIGNED_##variant(va_, bits / 8)))                                    \
-			*(unaligned##bits *)(e_->addend + va_) =                                 \
-				SWAP_##variant(bits, (u##bits)(value));                          \
+		void *host_;                                                                     \
+		if (LIKELY(ALIGNED_##variant(va_, bits / 8) &&                                   \
+			   tlb_write(v, va_, bits / 8, &host_)))                                 \
+			*(unaligned##bits *)host_ = SWAP_##variant(bits, (u##bits)(value));      \
 		else                                                                             \
 			SLOW(arm_store(CPU, (u32)va_, bits / 8, (u##bits)(value), v->mmu_mode)); \
 	} while (0)

@@ -127,9 +127,9 @@ typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
 	u##bits var;                                                                        \
 	do {                                                                                \
 		u64 va_ = (va);                                                             \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                        \
-		if (LIKELY(e_->read == tlb_tag(va_, bits / 8)))                             \
-			var = *(const unaligned##bits *)(e_->addend + va_);                 \
+		void *host_;                                                                \
+		if (LIKELY(tlb_read(v, va_, bits / 8, &host_)))                             \
+			var = *(const unaligned##bits *)host_;                              \
 		else                                                                        \
 			SLOW(var = (u##bits)vcpu_load_slow(v, va_, bits / 8, v->mmu_mode)); \
 	} while (0)
@@ -137,9 +137,9 @@ typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
 #define STORE(bits, va, value)                                                                  \
 	do {                                                                                    \
 		u64 va_ = (va);                                                                 \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                            \
-		if (LIKELY(e_->write == tlb_tag(va_, bits / 8)))                                \
-			*(unaligned##bits *)(e_->addend + va_) = (u##bits)(value);              \
+		void *host_;                                                                    \
+		if (LIKELY(tlb_write(v, va_, bits / 8, &host_)))                                \
+			*(unaligned##bits *)host_ = (u##bits)(value);                           \
 		else                                                                            \
 			SLOW(vcpu_store_slow(v, va_, bits / 8, (u##bits)(value), v->mmu_mode)); \
 	} while (0)
@@ -149,9 +149,9 @@ typedef u64 unaligned64 __attribute__((may_alias, aligned(1)));
 	u64 rmw_va = (va);                                                                     \
 	unaligned##bits *rmw_host = NULL;                                                      \
 	do {                                                                                   \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, rmw_va);                        \
-		if (LIKELY(e_->write == tlb_tag(rmw_va, bits / 8))) {                          \
-			rmw_host = (unaligned##bits *)(e_->addend + rmw_va);                   \
+		void *host_;                                                                   \
+		if (LIKELY(tlb_write(v, rmw_va, bits / 8, &host_))) {                          \
+			rmw_host = host_;                                                      \
 			var = *rmw_host;                                                       \
 		} else {                                                                       \
 			SLOW(vcpu_probe_write(v, rmw_va, bits / 8, v->mmu_mode);               \

@@ -776,9 +776,9 @@ OPN(cmpxchg_rr_)
 	UINT *var;                                                              \
 	bool slow_ = false;                                                     \
 	do {                                                                    \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va);             \
-		if (LIKELY(e_->write == tlb_tag(va, SIZE))) {                   \
-			var = (UINT *)(e_->addend + va);                        \
+		void *host_at_;                                                 \
+		if (LIKELY(tlb_write(v, va, SIZE, &host_at_))) {                \
+			var = host_at_;                                         \
 		} else {                                                        \
 			slow_ = true;                                           \
 			SLOW(var = vcpu_atomic_host(v, va, SIZE, v->mmu_mode)); \

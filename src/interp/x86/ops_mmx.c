@@ -15,6 +15,7 @@
 		MM_WRITE(index, out_);             \
 	} while (0)
 #define LOW64(index) MM(index)
+#define SIGNS(array) sign_mask_s8x8(array)
 
 #include "interp/x86/simd.tmpl.h"
 

@@ -10,6 +10,7 @@
 #define GET(array, index) __builtin_memcpy(array, &REGS->xmm[index], 16)
 #define PUT(index, array) __builtin_memcpy(&REGS->xmm[index], array, 16)
 #define LOW64(index)	  REGS->xmm[index].q[0]
+#define SIGNS(array)	  sign_mask_s8x16(array)
 
 #include "interp/x86/simd.tmpl.h"
 
@@ -137,14 +138,12 @@ OP(movq_to_gpr)
 
 OP(movmskps)
 {
-	const union x86_xmm *s = &X(op->b);
-	W(32, op->a, s->d[0] >> 31 | s->d[1] >> 31 << 1 | s->d[2] >> 31 << 2 | s->d[3] >> 31 << 3);
+	W(32, op->a, sign_mask_s32x4(&X(op->b)));
 	NEXT;
 }
 
 OP(movmskpd)
 {
-	const union x86_xmm *s = &X(op->b);
-	W(32, op->a, (u32)(s->q[0] >> 63 | s->q[1] >> 63 << 1));
+	W(32, op->a, sign_mask_s64x2(&X(op->b)));
 	NEXT;
 }

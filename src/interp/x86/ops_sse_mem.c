@@ -44,24 +44,24 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 	vcpu_store_slow(v, va + 8, 8, value->q[1], v->mmu_mode);
 }
 
-#define LOAD128(to, va)                                                                \
-	do {                                                                           \
-		u64 va_ = (va);                                                        \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                   \
-		if (LIKELY(e_->read == tlb_tag(va_, 16)))                              \
-			*(lanes64 *)&(to) = *(const unaligned128 *)(e_->addend + va_); \
-		else                                                                   \
-			SLOW((to) = load128_slow(v, va_));                             \
+#define LOAD128(to, va)                                                   \
+	do {                                                              \
+		u64 va_ = (va);                                           \
+		void *host_;                                              \
+		if (LIKELY(tlb_read(v, va_, 16, &host_)))                 \
+			*(lanes64 *)&(to) = *(const unaligned128 *)host_; \
+		else                                                      \
+			SLOW((to) = load128_slow(v, va_));                \
 	} while (0)
 
-#define STORE128(va, from)                                                               \
-	do {                                                                             \
-		u64 va_ = (va);                                                          \
-		const struct tlb_entry *e_ = tlb_slot(&v->tlb, va_);                     \
-		if (LIKELY(e_->write == tlb_tag(va_, 16)))                               \
-			*(unaligned128 *)(e_->addend + va_) = *(const lanes64 *)&(from); \
-		else                                                                     \
-			SLOW(store128_slow(v, va_, &(from)));                            \
+#define STORE128(va, from)                                                  \
+	do {                                                                \
+		u64 va_ = (va);                                             \
+		void *host_;                                                \
+		if (LIKELY(tlb_write(v, va_, 16, &host_)))                  \
+			*(unaligned128 *)host_ = *(const lanes64 *)&(from); \
+		else                                                        \
+			SLOW(store128_slow(v, va_, &(from)));               \
 	} while (0)
 #endif
 

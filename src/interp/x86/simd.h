@@ -13,6 +13,40 @@ static ALWAYS_INLINE int simd_clamp(int v, int min, int max)
 
 typedef u64 lanes64 __attribute__((vector_size(16), may_alias));
 
+/*
+ * sign_mask_<name>(): bit n is the sign of lane n of those at p. BITS is the type that holds a
+ * vector of so many truth values; of that Clang makes one instruction.
+ */
+#if defined(__clang__)
+#define SIGN_MASK(name, T, count, BITS)                                             \
+	static ALWAYS_INLINE u32 sign_mask_##name(const void *p)                    \
+	{                                                                           \
+		typedef T vector __attribute__((vector_size(sizeof(T) * (count)))); \
+		typedef _Bool truth __attribute__((ext_vector_type(count)));        \
+		vector lanes;                                                       \
+		__builtin_memcpy(&lanes, p, sizeof(lanes));                         \
+		truth negative = __builtin_convertvector(lanes < 0, truth);         \
+		BITS mask;                                                          \
+		__builtin_memcpy(&mask, &negative, sizeof(mask));                   \
+		return mask & ((1u << (count)) - 1);                                \
+	}
+#else
+#define SIGN_MASK(name, T, count, BITS)                          \
+	static ALWAYS_INLINE u32 sign_mask_##name(const void *p) \
+	{                                                        \
+		T lanes[count];                                  \
+		u32 mask = 0;                                    \
+		__builtin_memcpy(lanes, p, sizeof(lanes));       \
+		for (unsigned int i = 0; i < (count); i++)       \
+			mask |= (u32)(lanes[i] < 0) << i;        \
+		return mask;                                     \
+	}
+#endif
+SIGN_MASK(s8x8, s8, 8, u8)
+SIGN_MASK(s8x16, s8, 16, u16)
+SIGN_MASK(s32x4, s32, 4, u8)
+SIGN_MASK(s64x2, s64, 2, u8)
+
 /* XMM register = value, zero-extended: one store, so that a load of the whole is forwarded from it.
  */
 #define XMM_SET_LOW(index, value) (*(lanes64 *)&REGS->xmm[index] = (lanes64){(value), 0})

@@ -37,14 +37,31 @@ LANEWISE(psubw, u16, d[i] - s[i])
 LANEWISE(psubd, u32, d[i] - s[i])
 LANEWISE(psubq, u64, d[i] - s[i])
 
-LANEWISE(paddsb, s8, simd_clamp(d[i] + s[i], INT8_MIN, INT8_MAX))
-LANEWISE(paddsw, s16, simd_clamp(d[i] + s[i], INT16_MIN, INT16_MAX))
-LANEWISE(psubsb, s8, simd_clamp(d[i] - s[i], INT8_MIN, INT8_MAX))
-LANEWISE(psubsw, s16, simd_clamp(d[i] - s[i], INT16_MIN, INT16_MAX))
-LANEWISE(paddusb, u8, simd_clamp(d[i] + s[i], 0, UINT8_MAX))
-LANEWISE(paddusw, u16, simd_clamp(d[i] + s[i], 0, UINT16_MAX))
-LANEWISE(psubusb, u8, simd_clamp(d[i] - s[i], 0, UINT8_MAX))
-LANEWISE(psubusw, u16, simd_clamp(d[i] - s[i], 0, UINT16_MAX))
+/* With saturation: vector values that Clang knows as such, clamped lanes elsewhere. */
+#if defined(__clang__)
+#define SATURATING(name, T, what, sign, min, max)             \
+	SIMD_OP(name)                                         \
+	{                                                     \
+		T __attribute__((vector_size(BYTES))) d, s;   \
+		SIMD_ENTER;                                   \
+		GET(&d, op->a);                               \
+		GET(&s, op->b);                               \
+		d = __builtin_elementwise_##what##_sat(d, s); \
+		PUT(op->a, &d);                               \
+		NEXT;                                         \
+	}
+#else
+#define SATURATING(name, T, what, sign, min, max) \
+	LANEWISE(name, T, simd_clamp(d[i] sign s[i], min, max))
+#endif
+SATURATING(paddsb, s8, add, +, INT8_MIN, INT8_MAX)
+SATURATING(paddsw, s16, add, +, INT16_MIN, INT16_MAX)
+SATURATING(psubsb, s8, sub, -, INT8_MIN, INT8_MAX)
+SATURATING(psubsw, s16, sub, -, INT16_MIN, INT16_MAX)
+SATURATING(paddusb, u8, add, +, 0, UINT8_MAX)
+SATURATING(paddusw, u16, add, +, 0, UINT16_MAX)
+SATURATING(psubusb, u8, sub, -, 0, UINT8_MAX)
+SATURATING(psubusw, u16, sub, -, 0, UINT16_MAX)
 
 LANEWISE(pavgb, u8, (d[i] + s[i] + 1) >> 1)
 LANEWISE(pavgw, u16, (d[i] + s[i] + 1) >> 1)
@@ -102,12 +119,33 @@ REARRANGE(
 		r[i] = sum;
 	})
 
+/* Lanes at, at + n, at + 1, at + 1 + n and so on: so many pairs. */
+#define PAIRS1(at, n) (at), (at) + (n)
+#define PAIRS2(at, n) PAIRS1(at, n), PAIRS1((at) + 1, n)
+#define PAIRS4(at, n) PAIRS2(at, n), PAIRS2((at) + 2, n)
+#define PAIRS8(at, n) PAIRS4(at, n), PAIRS4((at) + 4, n)
+#if BYTES == 16
+#define PAIRS_u8  PAIRS8
+#define PAIRS_u16 PAIRS4
+#define PAIRS_u32 PAIRS2
+#else
+#define PAIRS_u8  PAIRS4
+#define PAIRS_u16 PAIRS2
+#define PAIRS_u32 PAIRS1
+#endif
+
+/* Lanes of both, in turn, from one on. */
 #define UNPACK(name, T, from)                                                 \
-	REARRANGE(                                                            \
-		name, T, T, for (unsigned int i = 0; i < LANES(T) / 2; i++) { \
-			r[2 * i] = d[(from) + i];                             \
-			r[2 * i + 1] = s[(from) + i];                         \
-		})
+	SIMD_OP(name)                                                         \
+	{                                                                     \
+		T __attribute__((vector_size(BYTES))) d, s;                   \
+		SIMD_ENTER;                                                   \
+		GET(&d, op->a);                                               \
+		GET(&s, op->b);                                               \
+		d = __builtin_shufflevector(d, s, PAIRS_##T(from, LANES(T))); \
+		PUT(op->a, &d);                                               \
+		NEXT;                                                         \
+	}
 
 UNPACK(punpcklbw, u8, 0)
 UNPACK(punpcklwd, u16, 0)
@@ -190,11 +228,9 @@ SHIFTS(_imm, op->imm)
 SIMD_OP(pmovmskb)
 {
 	u8 s[BYTES];
-	u32 mask = 0;
 	SIMD_ENTER;
 	GET(s, op->b);
-	FOR_LANES(u8) mask |= (u32)(s[i] >> 7) << i;
-	W(32, op->a, mask);
+	W(32, op->a, SIGNS(s));
 	NEXT;
 }
 
