@@ -15,7 +15,8 @@
 #include <signal.h>
 
 /* Every so many times, where an exit leads is noted. */
-#define EXIT_SAMPLE 64
+#define EXIT_SAMPLE	64
+#define INTERRUPTED_HOT 10
 
 enum module_state { MODULE_NONE, MODULE_LOADING, MODULE_READY, MODULE_FAILED };
 
@@ -162,6 +163,14 @@ static NOINLINE void exit_sample(struct vcpu *v, struct code_region *r, struct r
 		tier.module->exit_is_hot(v, r, x);
 }
 
+/* Interruptions tell where the time goes. */
+static NOINLINE void quick_region_interrupted(struct vcpu *v, struct code_region *r,
+					      struct region_exit *x)
+{
+	if (++r->interruptions % INTERRUPTED_HOT == 0)
+		tier.module->exit_is_hot(v, r, x);
+}
+
 /* Runs op itself, also where a region begins there. */
 static ALWAYS_INLINE handler_fn *interpreted(const struct op *op)
 {
@@ -205,7 +214,10 @@ UNSANITIZED HANDLER void op_run_region(struct vcpu *v, const struct op *op, int6
 		MUSTTAIL return op_jump(v, op, budget);
 	}
 	case EXIT_DONE: MUSTTAIL return op_jump(v, op, budget);
-	case EXIT_BUDGET: MUSTTAIL return op_budget_out(v, op, budget);
+	case EXIT_BUDGET:
+		if (UNLIKELY(r->quick))
+			quick_region_interrupted(v, r, x);
+		MUSTTAIL return op_budget_out(v, op, budget);
 	case EXIT_RESUME: {
 		op = v->one_next;
 		handler_fn *fn = interpreted(op);

@@ -48,11 +48,13 @@ struct region_hints;
 
 struct code_region {
 	region_code *code;
-	bool valid;		     /* false: a block of it was dropped */
-	bool replaced;		     /* a better one is on its way or there */
-	bool exact;		     /* user mode: where an access faults the state is known */
-	/* What it counts on of the guest's floating-point modes; not 0: fp_enter() says whether that
-	 * holds, fp_leave() takes over what the host's FPU has noted. */
+	bool valid;		/* false: a block of it was dropped */
+	bool replaced;		/* a better one is on its way or there */
+	bool quick;		/* compiled for being ready soon, not for speed */
+	uint32_t interruptions; /* of a quick one */
+	bool exact;		/* user mode: where an access faults the state is known */
+	/* What it counts on of the guest's floating-point modes; not 0: fp_enter() says whether
+	 * that holds, fp_leave() takes over what the host's FPU has noted. */
 	unsigned int plain_fp;
 	bool (*fp_enter)(struct vcpu *v, unsigned int which);
 	void (*fp_leave)(struct vcpu *v, unsigned int which);

@@ -662,14 +662,14 @@ static bool build_once(struct builder *b, struct state *s)
 
 /*
  * Where registers are stored at exits alone, a loop runs at its best; but code for exits, and the
- * time to compile it, grows with exits times registers. So that is for small regions.
+ * time to compile it, grows with exits times registers. So that is for small regions, and for those
+ * where it has turned out to be worth while. (In user mode accesses are no exits.)
  */
-#define SMALL_INSNS 400
+#define SMALL_INSNS 64
 
-/* In user mode accesses are no exits. */
-static bool writes_through(const struct job *job)
+static bool is_quick(const struct job *job)
 {
-	return job->exact || (job->insns > SMALL_INSNS && !job->direct);
+	return job->insns > SMALL_INSNS && !job->direct && !job->thorough;
 }
 
 bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataRef layout,
@@ -685,7 +685,7 @@ bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataR
 				    .map = &map,
 				    .layout = layout,
 				    .bodies = bodies,
-				    .write_through = writes_through(job),
+				    .write_through = job->exact || is_quick(job),
 				    .fault_ops = g_ptr_array_new(),
 				    .isa = job->isa,
 				    .job = job};
@@ -701,5 +701,6 @@ bool build_region(struct bodies *bodies, LLVMContextRef context, LLVMTargetDataR
 			g_ptr_array_free(b.fault_ops, TRUE);
 	}
 	g_hash_table_destroy(cut);
+	out->quick = is_quick(job);
 	return ok;
 }

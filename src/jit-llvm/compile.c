@@ -251,6 +251,7 @@ static void region_fill(struct code_region *r, const struct job *job, const stru
 	r->fault_ops = (const struct op **)g_ptr_array_free(built->fault_ops, FALSE);
 	r->exits = built->exits;
 	r->plain_fp = built->plain_fp;
+	r->quick = built->quick;
 	r->fp_enter = job->isa->fp_enter;
 	r->fp_leave = job->isa->fp_leave;
 	r->exit_count = built->exit_count;

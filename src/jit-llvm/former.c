@@ -455,7 +455,7 @@ static void learn(struct job *job, const struct code_region *old, const struct r
 			&g_array_index(old->hints->targets, struct job_target, i);
 		add_target(job, t->op, t->pc);
 	}
-	for (unsigned int i = 0; i < old->exit_count; i++) {
+	for (unsigned int i = 0; i < old->exit_count && hot->kind != EXIT_BUDGET; i++) {
 		const struct region_exit *x = &old->exits[i];
 		if (x != hot && x->count < hot->count / 8)
 			continue;
@@ -515,10 +515,12 @@ struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old
 	struct job *job = job_empty(v, entry);
 
 	job->old = old;
-	job->version = old && old->hints ? old->hints->version + 1 : 0;
 	job->generation = code_cache_generation();
-	if (old && old->hints)
+	if (old && old->hints) {
+		job->thorough = old->hints->thorough || hot->kind == EXIT_BUDGET;
+		job->version = old->hints->version + (hot->kind != EXIT_BUDGET);
 		learn(job, old, hot);
+	}
 	return job;
 }
 

@@ -178,7 +178,8 @@ struct job {
 	GArray *targets;	 /* struct job_target */
 	struct code_region *old; /* what this one is better than; may be freed meanwhile */
 	int64_t queued_ns;
-	unsigned int version; /* how often the region has been formed before */
+	unsigned int version; /* how often the region has been formed before for more to be in it */
+	bool thorough;	      /* much time was spent in it: code is to be at its best */
 	GArray *hints;	      /* struct job_hint */
 };
 
@@ -186,6 +187,7 @@ struct job {
 struct region_hints {
 	GArray *targets, *exits; /* struct job_target, struct job_hint */
 	unsigned int version, plain_fp;
+	bool thorough;
 };
 
 /* What is to become a region around a hot block, or a better one than `old`, which is left by `hot`
@@ -334,7 +336,8 @@ struct built {
 	struct region_exit *exits;
 	unsigned int exit_count;
 	GPtrArray *fault_ops;
-	unsigned int plain_fp; /* questions whose answers it counts on */
+	unsigned int plain_fp;		   /* questions whose answers it counts on */
+	bool quick;			   /* code_region.quick */
 	unsigned int helper_ops, lost_ops; /* run by their handlers; that end a path */
 };
 

@@ -63,6 +63,7 @@ static void keep_hints(struct code_region *r, const struct job *job)
 	h->targets = g_array_copy(job->targets);
 	h->exits = g_array_copy(job->hints);
 	h->version = job->version;
+	h->thorough = job->thorough;
 	h->plain_fp = job->plain_fp;
 	r->hints = h;
 }
@@ -305,17 +306,29 @@ static bool promote(struct vcpu *v, struct block *b)
 	return false;
 }
 
-static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exit *x)
+/* Whether to form a region anew for the sake of an exit. */
+static bool is_worth_it(const struct code_region *r, const struct region_exit *x)
 {
 	/* A full region that takes something in loses something else. */
 	unsigned int versions = r->insns < JOB_MAX_INSNS ? MAX_VERSIONS : 1;
-	bool useful = x->kind == EXIT_INTERPRET || x->kind == EXIT_REST || x->kind == EXIT_BRANCH ||
-		      x->kind == EXIT_DONE;
 
-	if (!useful || __atomic_load_n(&r->replaced, __ATOMIC_RELAXED) ||
+	switch (x->kind) {
+	case EXIT_INTERPRET:
+	case EXIT_REST:
+	case EXIT_BRANCH:
+	case EXIT_DONE:
+		return r->hints->version < versions &&
+		       x->count >= (uint32_t)EXIT_HOT << (2 * r->hints->version);
+	case EXIT_BUDGET: return r->quick;
+	default: return false;
+	}
+}
+
+static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exit *x)
+{
+	if (__atomic_load_n(&r->replaced, __ATOMIC_RELAXED) ||
 	    !__atomic_load_n(&r->valid, __ATOMIC_ACQUIRE) || !r->hints ||
-	    r->hints->version >= versions || tier_options.accel == ACCEL_CHECK ||
-	    x->count < (uint32_t)EXIT_HOT << (2 * r->hints->version))
+	    tier_options.accel == ACCEL_CHECK || !is_worth_it(r, x))
 		return;
 	struct job *job = job_new(v, r->entry, r, x);
 	if (!record_start(v, job)) {

@@ -70,7 +70,8 @@ static int pair_for(struct builder *b, LLVMValueRef va, bool write)
 	return (int)b->page_count++;
 }
 
-/* In a pair for writes: no page. (A bit that is of neither a page nor the alignment of an access.) */
+/* In a pair for writes: no page. (A bit that is of neither a page nor the alignment of an access.)
+ */
 #define NO_PAIR 0x800
 
 static bool outlives_blocks(struct builder *b, const struct shared_page *p)
