@@ -387,14 +387,13 @@ static void grow(struct former *f, unsigned int i)
 		propose_ways_of_end(f, i);
 }
 
-static void add_block(struct former *f, struct block *b, unsigned int weight)
+static struct job_block *copy_block(struct job *job, struct block *b)
 {
-	struct job *job = f->job;
-	unsigned int added = job->block_count++;
+	struct job_block *jb = &job->blocks[job->block_count++];
 	struct op *ops = g_memdup2(b->ops, b->op_count * sizeof(*ops));
 
 	ops[0].fn = b->entry_fn;
-	job->blocks[added] = (struct job_block){
+	*jb = (struct job_block){
 		.block = b,
 		.pc = b->pc,
 		.base = b->base,
@@ -405,9 +404,17 @@ static void add_block(struct former *f, struct block *b, unsigned int weight)
 		.single_page = b->page[1] == NO_PAGE,
 		.ops = ops,
 		.where = g_memdup2(b->op_where, b->op_count * sizeof(struct op_where)),
-		.weight = MAX(weight, times_entered(f, b)),
 	};
 	job->exact |= b->writable;
+	return jb;
+}
+
+static void add_block(struct former *f, struct block *b, unsigned int weight)
+{
+	struct job *job = f->job;
+	unsigned int added = job->block_count;
+
+	copy_block(job, b)->weight = MAX(weight, times_entered(f, b));
 	for (unsigned int i = 0; i < added; i++)
 		join(f, i, added);
 	grow(f, added);
@@ -444,18 +451,22 @@ static void pair_returns(struct job *job)
 
 /* --- what an earlier version knew and showed --- */
 
-static void learn(struct job *job, const struct code_region *old, const struct region_exit *hot)
+static void learn(struct job *job, const struct region_hints *hints)
 {
-	for (unsigned int i = 0; i < old->hints->exits->len; i++) {
-		const struct job_hint *h = &g_array_index(old->hints->exits, struct job_hint, i);
+	for (unsigned int i = 0; i < hints->exits->len; i++) {
+		const struct job_hint *h = &g_array_index(hints->exits, struct job_hint, i);
 		add_hint(job, h->op, h->kind);
 	}
-	for (unsigned int i = 0; i < old->hints->targets->len; i++) {
-		const struct job_target *t =
-			&g_array_index(old->hints->targets, struct job_target, i);
+	for (unsigned int i = 0; i < hints->targets->len; i++) {
+		const struct job_target *t = &g_array_index(hints->targets, struct job_target, i);
 		add_target(job, t->op, t->pc);
 	}
-	for (unsigned int i = 0; i < old->exit_count && hot->kind != EXIT_BUDGET; i++) {
+}
+
+static void learn_exits(struct job *job, const struct code_region *old,
+			const struct region_exit *hot)
+{
+	for (unsigned int i = 0; i < old->exit_count; i++) {
 		const struct region_exit *x = &old->exits[i];
 		if (x != hot && x->count < hot->count / 8)
 			continue;
@@ -517,9 +528,10 @@ struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old
 	job->old = old;
 	job->generation = code_cache_generation();
 	if (old && old->hints) {
-		job->thorough = old->hints->thorough || hot->kind == EXIT_BUDGET;
-		job->version = old->hints->version + (hot->kind != EXIT_BUDGET);
-		learn(job, old, hot);
+		job->thorough = old->hints->thorough;
+		job->version = old->hints->version + 1;
+		learn(job, old->hints);
+		learn_exits(job, old, hot);
 	}
 	return job;
 }
@@ -552,6 +564,43 @@ bool job_form(struct job *job, const struct block_record *record)
 	}
 	code_cache_unlock();
 	return job->block_count > 0;
+}
+
+GArray *job_shape(const struct job *job)
+{
+	GArray *shape = g_array_new(FALSE, FALSE, sizeof(struct job_part));
+
+	for (unsigned int i = 0; i < job->block_count; i++) {
+		const struct job_block *jb = &job->blocks[i];
+		struct job_part part = {jb->block, jb->used_ops, jb->joins};
+		g_array_append_val(shape, part);
+	}
+	return shape;
+}
+
+struct job *job_again(struct vcpu *v, struct code_region *old)
+{
+	struct job *job = job_empty(v, old->entry);
+	const GArray *shape = old->hints->shape;
+
+	job->old = old;
+	job->version = old->hints->version;
+	job->thorough = true;
+	job->insns = old->insns;
+	learn(job, old->hints);
+	code_cache_lock();
+	job->generation = code_cache_generation();
+	/* While it is valid, so are its blocks. */
+	for (unsigned int i = 0; i < shape->len && old->valid; i++) {
+		const struct job_part *part = &g_array_index(shape, struct job_part, i);
+		struct job_block *jb = copy_block(job, part->block);
+		jb->used_ops = part->used_ops;
+		jb->joins = part->joins;
+	}
+	code_cache_unlock();
+	if (job->exact)
+		job->plain_fp = 0;
+	return job;
 }
 
 void job_free(struct job *job)

@@ -188,12 +188,23 @@ struct region_hints {
 	GArray *targets, *exits; /* struct job_target, struct job_hint */
 	unsigned int version, plain_fp;
 	bool thorough;
+	GArray *shape; /* struct job_part, by which a quick one can be built again; NULL: it need
+			  not */
+};
+
+struct job_part {
+	struct block *block;
+	unsigned int used_ops;
+	int joins;
 };
 
 /* What is to become a region around a hot block, or a better one than `old`, which is left by `hot`
  * often. On the vCPU's thread. */
 struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old,
 		    const struct region_exit *hot);
+/* The same region as one that was compiled quickly; without blocks, if it is no longer valid. */
+struct job *job_again(struct vcpu *v, struct code_region *old);
+GArray *job_shape(const struct job *job);
 /* Takes in what ran behind the block; false: that is not worth it. */
 bool job_form(struct job *job, const struct block_record *record);
 void job_free(struct job *job);

@@ -46,6 +46,8 @@ static void region_free(struct code_region *r)
 	if (r->hints) {
 		g_array_free(r->hints->targets, TRUE);
 		g_array_free(r->hints->exits, TRUE);
+		if (r->hints->shape)
+			g_array_free(r->hints->shape, TRUE);
 		g_free(r->hints);
 	}
 	g_free(r->blocks);
@@ -64,6 +66,7 @@ static void keep_hints(struct code_region *r, const struct job *job)
 	h->exits = g_array_copy(job->hints);
 	h->version = job->version;
 	h->thorough = job->thorough;
+	h->shape = r->quick ? job_shape(job) : NULL;
 	h->plain_fp = job->plain_fp;
 	r->hints = h;
 }
@@ -306,6 +309,20 @@ static bool promote(struct vcpu *v, struct block *b)
 	return false;
 }
 
+/* Much time is spent in a region that was compiled quickly. */
+static void compile_well(struct vcpu *v, struct code_region *r)
+{
+	struct job *job = job_again(v, r);
+
+	if (!job->block_count) {
+		job_free(job);
+		return;
+	}
+	r->quick = false; /* this once */
+	log_printf(LOG_JIT, "jit: much time is spent in region 0x%" PRIx64 "\n", r->entry->pc);
+	submit(job);
+}
+
 /* Whether to form a region anew for the sake of an exit. */
 static bool is_worth_it(const struct code_region *r, const struct region_exit *x)
 {
@@ -319,16 +336,20 @@ static bool is_worth_it(const struct code_region *r, const struct region_exit *x
 	case EXIT_DONE:
 		return r->hints->version < versions &&
 		       x->count >= (uint32_t)EXIT_HOT << (2 * r->hints->version);
-	case EXIT_BUDGET: return r->quick;
 	default: return false;
 	}
 }
 
 static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exit *x)
 {
-	if (__atomic_load_n(&r->replaced, __ATOMIC_RELAXED) ||
-	    !__atomic_load_n(&r->valid, __ATOMIC_ACQUIRE) || !r->hints ||
-	    tier_options.accel == ACCEL_CHECK || !is_worth_it(r, x))
+	if (!__atomic_load_n(&r->valid, __ATOMIC_ACQUIRE) || !r->hints ||
+	    tier_options.accel == ACCEL_CHECK)
+		return;
+	if (x->kind == EXIT_BUDGET) {
+		compile_well(v, r);
+		return;
+	}
+	if (__atomic_load_n(&r->replaced, __ATOMIC_RELAXED) || !is_worth_it(r, x))
 		return;
 	struct job *job = job_new(v, r->entry, r, x);
 	if (!record_start(v, job)) {
