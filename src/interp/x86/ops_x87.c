@@ -176,6 +176,21 @@ handler_fn *const x86_x87_store[X87_SIZES][KIND_COUNT] = {KINDS(x87_store16), KI
 							  KINDS(x87_store64), KINDS(x87_store80)};
 #endif
 
+/*
+ * Registers are moved in the two parts that the host's 80-bit loads and stores consist of: it
+ * cannot forward what has just been stored to a load that is wider.
+ */
+static ALWAYS_INLINE struct f80 st_get(const struct x86_regs *r, unsigned int index)
+{
+	return (struct f80){r->st[index].frac, r->st[index].se};
+}
+
+static ALWAYS_INLINE void st_set(struct x86_regs *r, unsigned int index, struct f80 value)
+{
+	r->st[index].frac = value.frac;
+	r->st[index].se = value.se;
+}
+
 /* --- pushes --- */
 
 #define PUSHABLE (REGS->ftag >> ST_INDEX(7) & 1)
@@ -184,7 +199,7 @@ handler_fn *const x86_x87_store[X87_SIZES][KIND_COUNT] = {KINDS(x87_store16), KI
 	do {                                     \
 		struct f80 pushed_ = (value);    \
 		unsigned int at_ = ST_INDEX(7);  \
-		REGS->st[at_] = pushed_;         \
+		st_set(REGS, at_, pushed_);      \
 		REGS->ftop = (u8)at_;            \
 		REGS->ftag &= (u8) ~(1u << at_); \
 		REGS->fsw &= (u16)~FSW_C1;       \
@@ -263,7 +278,7 @@ OP(x87_push_st)
 		SLOW(x87_push_slow(CPU, op, X87_REG));
 		NEXT;
 	}
-	PUSH(REGS->st[source]);
+	PUSH(st_get(REGS, source));
 	NEXT;
 }
 
@@ -390,63 +405,64 @@ handler_fn *const x86_x87_convert[8] = {
 
 #if HOST_HAS_X87
 /*
- * `insn` computes ST(0) op b. Operands in memory go through the host's own memory forms: loading
- * them first would make signalling NaNs quiet too early.
+ * `insn` leaves the result in the host's ST(0), from a (st[to]) and b. It goes to st[to] if there
+ * are no new flags. Operands in memory go through the host's own memory forms: loading them first
+ * would make signalling NaNs quiet too early.
  */
-#define HOST_ARITH(insn, source)                                                                  \
-	do {                                                                                      \
-		static const u16 host_cw_ = 0x37f;                                                \
-		u16 cw_ = REGS->fcw | FP_FLAGS, sw_;                                              \
-		struct f80 result_;                                                               \
-		if (X87_CW_IS_HOSTS)                                                              \
-			__asm__ volatile(insn "; fnstsw %[sw]; fstpt %[res]"                      \
-					 : [res] "=m"(result_), [sw] "=&a"(sw_)                   \
-					 : [a] "m"(REGS->st[to]), [b] "m"(source)                 \
-					 : "st", "st(1)");                                        \
-		else                                                                              \
-			__asm__ volatile("fldcw %[cw]; " insn                                     \
-					 "; fnstsw %[sw]; fldcw %[host]; fstpt %[res]"            \
-					 : [res] "=m"(result_), [sw] "=&a"(sw_)                   \
-					 : [a] "m"(REGS->st[to]), [b] "m"(source), [cw] "m"(cw_), \
-					   [host] "m"(host_cw_)                                   \
-					 : "st", "st(1)");                                        \
-		if (LIKELY(!NEW_FLAGS(sw_))) {                                                    \
-			REGS->st[to].frac = result_.frac;                                         \
-			REGS->st[to].se = result_.se;                                             \
-			REGS->fsw = (REGS->fsw & (u16)~FSW_C1) | (sw_ & FSW_C1);                  \
-			x87_drop(REGS, op->x);                                                    \
-			X87_NOTE;                                                                 \
-			NEXT;                                                                     \
-		}                                                                                 \
-		hx87_clear();                                                                     \
+#define HOST_RESULT(before, insn, after, ...)                                                   \
+	__asm__ volatile(before insn "; fnstsw %[sw]; " after                                   \
+				     "; testb %[unseen], %b[sw]; jnz 1f; fstpt %[a]; jmp 2f; "  \
+				     "1: fstp %%st(0); 2:"                                      \
+			 : [a] "+m"(REGS->st[to]), [sw] "=&a"(sw_)                              \
+			 : [unseen] "q"((u8)(~(unsigned int)REGS->fsw & FP_FLAGS)), __VA_ARGS__ \
+			 : "st", "st(1)", "cc")
+
+#define HOST_ARITH(insn, ...)                                                             \
+	do {                                                                              \
+		static const u16 host_cw_ = 0x37f;                                        \
+		u16 cw_ = REGS->fcw | FP_FLAGS, sw_;                                      \
+		if (X87_CW_IS_HOSTS)                                                      \
+			HOST_RESULT("", insn, "", __VA_ARGS__);                           \
+		else                                                                      \
+			HOST_RESULT("fldcw %[cw]; ", insn,                                \
+				    "fldcw %[host]", [cw] "m"(cw_), [host] "m"(host_cw_), \
+				    __VA_ARGS__);                                         \
+		if (LIKELY(!NEW_FLAGS(sw_))) {                                            \
+			REGS->fsw = (REGS->fsw & (u16)~FSW_C1) | (sw_ & FSW_C1);          \
+			x87_drop(REGS, op->x);                                            \
+			X87_NOTE;                                                         \
+			NEXT;                                                             \
+		}                                                                         \
+		hx87_clear();                                                             \
 	} while (0)
 #else
-#define HOST_ARITH(insn, source) \
-	do {                     \
+#define HOST_ARITH(insn, ...) \
+	do {                  \
 	} while (0)
 #endif
 
 /* `bytes` is the popping register form: by opcode, since assemblers swap the names of the reversed.
  */
-#define ARITH_REG_OP(name, kind, bytes)                                                         \
-	OP(x87_##name##_st)                                                                     \
-	{                                                                                       \
-		X87_WAIT;                                                                       \
-		unsigned int to = ST_INDEX(op->a), from = ST_INDEX(op->b);                      \
-		if (LIKELY(!(REGS->ftag & (1u << to | 1u << from)) && UNDERFLOW_MASKED))        \
-			HOST_ARITH("fldt %[a]; fldt %[b]; .byte 0xde, " bytes, REGS->st[from]); \
-		SLOW(x87_arith_slow(CPU, op, kind, X87_REG));                                   \
-		NEXT;                                                                           \
+#define ARITH_REG_OP(name, kind, bytes)                                                  \
+	OP(x87_##name##_st)                                                              \
+	{                                                                                \
+		X87_WAIT;                                                                \
+		unsigned int to = ST_INDEX(op->a), from = ST_INDEX(op->b);               \
+		if (LIKELY(!(REGS->ftag & (1u << to | 1u << from)) && UNDERFLOW_MASKED)) \
+			HOST_ARITH("fldt %[a]; fldt %[b]; .byte 0xde, " bytes,           \
+				   [b] "m"(REGS->st[from]));                             \
+		SLOW(x87_arith_slow(CPU, op, kind, X87_REG));                            \
+		NEXT;                                                                    \
 	}
 
-#define ARITH_MEM_OP(name, kind, insn, form, source, width)                 \
-	OP(x87_##name##_##form)                                             \
-	{                                                                   \
-		unsigned int to = ST_INDEX(0);                              \
-		if (LIKELY(!(REGS->ftag >> to & 1) && UNDERFLOW_MASKED))    \
-			HOST_ARITH("fldt %[a]; " insn " %[b]", TMP(width)); \
-		SLOW(x87_arith_slow(CPU, op, kind, source));                \
-		NEXT;                                                       \
+#define ARITH_MEM_OP(name, kind, insn, form, source, width)                          \
+	OP(x87_##name##_##form)                                                      \
+	{                                                                            \
+		unsigned int to = ST_INDEX(0);                                       \
+		if (LIKELY(!(REGS->ftag >> to & 1) && UNDERFLOW_MASKED))             \
+			HOST_ARITH("fldt %[a]; " insn " %[b]", [b] "m"(TMP(width))); \
+		SLOW(x87_arith_slow(CPU, op, kind, source));                         \
+		NEXT;                                                                \
 	}
 
 #define ARITH_OPS(name, kind, bytes)                               \
@@ -542,48 +558,15 @@ handler_fn *const x86_x87_com[5] = SOURCES(com);
 
 /* --- FSQRT, FRNDINT, functions --- */
 
-#if HOST_HAS_X87
-#define HOST_UNARY(insn)                                                                      \
-	do {                                                                                  \
-		static const u16 host_cw_ = 0x37f;                                            \
-		u16 cw_ = REGS->fcw | FP_FLAGS, sw_;                                          \
-		struct f80 result_;                                                           \
-		if (X87_CW_IS_HOSTS)                                                          \
-			__asm__ volatile("fldt %[a]; " insn "; fnstsw %[sw]; fstpt %[res]"    \
-					 : [res] "=m"(result_), [sw] "=&a"(sw_)               \
-					 : [a] "m"(REGS->st[top])                             \
-					 : "st");                                             \
-		else                                                                          \
-			__asm__ volatile(                                                     \
-				"fldcw %[cw]; fldt %[a]; " insn                               \
-				"; fnstsw %[sw]; fldcw %[host]; fstpt %[res]"                 \
-				: [res] "=m"(result_), [sw] "=&a"(sw_)                        \
-				: [a] "m"(REGS->st[top]), [cw] "m"(cw_), [host] "m"(host_cw_) \
-				: "st");                                                      \
-		if (LIKELY(!NEW_FLAGS(sw_))) {                                                \
-			REGS->st[top].frac = result_.frac;                                    \
-			REGS->st[top].se = result_.se;                                        \
-			REGS->fsw = (REGS->fsw & (u16)~FSW_C1) | (sw_ & FSW_C1);              \
-			X87_NOTE;                                                             \
-			NEXT;                                                                 \
-		}                                                                             \
-		hx87_clear();                                                                 \
-	} while (0)
-#else
-#define HOST_UNARY(insn) \
-	do {             \
-	} while (0)
-#endif
-
-#define UNARY_OP(name, which, insn)                   \
-	OP(x87_##name)                                \
-	{                                             \
-		X87_WAIT;                             \
-		unsigned int top = ST_INDEX(0);       \
-		if (LIKELY(!(REGS->ftag >> top & 1))) \
-			HOST_UNARY(insn);             \
-		SLOW(x87_function(CPU, op, which));   \
-		NEXT;                                 \
+#define UNARY_OP(name, which, insn)                                            \
+	OP(x87_##name)                                                         \
+	{                                                                      \
+		X87_WAIT;                                                      \
+		unsigned int to = ST_INDEX(0);                                 \
+		if (LIKELY(!(REGS->ftag >> to & 1)))                           \
+			HOST_ARITH("fldt %[a]; " insn, [b] "m"(REGS->st[to])); \
+		SLOW(x87_function(CPU, op, which));                            \
+		NEXT;                                                          \
 	}
 
 UNARY_OP(fsqrt, X87_SQRT, "fsqrt")
@@ -625,7 +608,7 @@ OP(x87_fst)
 	X87_WAIT;
 	unsigned int from = ST_INDEX(0), to = ST_INDEX(op->a);
 	if (LIKELY(!(REGS->ftag >> from & 1))) {
-		REGS->st[to] = REGS->st[from];
+		st_set(REGS, to, st_get(REGS, from));
 		REGS->ftag &= (u8) ~(1u << to);
 	} else if (!op->b) {
 		SLOW(x87_fst_slow(CPU, op));
@@ -641,13 +624,13 @@ OP(x87_fxch)
 {
 	X87_WAIT;
 	unsigned int top = ST_INDEX(0), other = ST_INDEX(op->a);
-	struct f80 t = REGS->st[top];
+	struct f80 old_top = st_get(REGS, top);
 	if (UNLIKELY(REGS->ftag & (1u << top | 1u << other))) {
 		SLOW(x87_fxch_slow(CPU, op));
 		NEXT;
 	}
-	REGS->st[top] = REGS->st[other];
-	REGS->st[other] = t;
+	st_set(REGS, top, st_get(REGS, other));
+	st_set(REGS, other, old_top);
 	REGS->fsw &= (u16)~FSW_C1;
 	X87_NOTE;
 	NEXT;
@@ -678,7 +661,7 @@ OP(x87_fcmov)
 		NEXT;
 	}
 	if (x86_cond(REGS, op->x))
-		REGS->st[top] = REGS->st[from];
+		st_set(REGS, top, st_get(REGS, from));
 	X87_NOTE;
 	NEXT;
 }
