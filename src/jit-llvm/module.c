@@ -346,7 +346,8 @@ static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exi
 	    tier_options.accel == ACCEL_CHECK)
 		return;
 	if (x->kind == EXIT_BUDGET) {
-		compile_well(v, r);
+		if (r->quick)
+			compile_well(v, r);
 		return;
 	}
 	if (__atomic_load_n(&r->replaced, __ATOMIC_RELAXED) || !is_worth_it(r, x))
