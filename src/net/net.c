@@ -5,6 +5,7 @@
 #include "net/offload.h"
 
 #include <glib.h>
+#include <inttypes.h>
 #include <string.h>
 
 /* Frames that wait for one receiver. More than any TCP window that a peer may have open. */
@@ -344,6 +345,12 @@ static void print_port(FILE *out, const struct net_port *p, const char *indent)
 	fprintf(out, "%s%s: type=%s%s%s%s\n", indent, p->name, p->ops->nic ? "nic" : p->ops->kind,
 		p->description ? "," : "", p->description ? p->description : "",
 		p->link_down ? ",link=off" : "");
+	const struct net_stats *s = &p->stats;
+	if (s->tx_frames || s->rx_frames || s->dropped)
+		fprintf(out,
+			"%s   sent %" PRIu64 " frames (%" PRIu64 " bytes), received %" PRIu64
+			" (%" PRIu64 "), lost %" PRIu64 "\n",
+			indent, s->tx_frames, s->tx_bytes, s->rx_frames, s->rx_bytes, s->dropped);
 }
 
 void net_print(FILE *out)

@@ -76,6 +76,7 @@ struct error *net_address_parse(struct optstr *o, const char *key, int type, str
 
 	memset(a, 0, sizeof(*a));
 	a->fd = -1;
+	a->datagram = type == SOCK_DGRAM;
 	if (!kind)
 		return NULL;
 	a->given = true;
@@ -97,7 +98,8 @@ char *net_address_text(const struct net_address *a)
 	if (a->sa.any.sa_family == AF_UNIX)
 		return g_strdup_printf("unix:%s", a->sa.un.sun_path);
 	inet_ntop(AF_INET, &a->sa.in.sin_addr, host, sizeof(host));
-	return g_strdup_printf("tcp:%s:%u", host, ntohs(a->sa.in.sin_port));
+	return g_strdup_printf("%s:%s:%u", a->datagram ? "udp" : "tcp", host,
+			       ntohs(a->sa.in.sin_port));
 }
 
 void net_address_tune(int fd)

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 
 struct net_address {
-	bool given;
+	bool given, datagram;
 	int fd; /* of type fd, else -1 */
 	union {
 		struct sockaddr any;
@@ -25,7 +25,7 @@ struct error *net_address_parse(struct optstr *o, const char *key, int type,
 				struct net_address *a) NODISCARD;
 struct error *net_address_connect(const struct net_address *a, int *fd) NODISCARD;
 struct error *net_address_listen(const struct net_address *a, int *fd) NODISCARD;
-/* "unix:/path" or "tcp:1.2.3.4:5"; g_free() it. */
+/* "unix:/path" or "tcp:1.2.3.4:5", "udp:..."; g_free() it. */
 char *net_address_text(const struct net_address *a);
 void net_address_tune(int fd);			      /* TCP: no delay */
 void net_address_unlink(const struct net_address *a); /* a UNIX server's path */

@@ -108,7 +108,9 @@ struct error *user_redir_add(struct user_net *u, const char *text)
 	const char *p = text;
 	struct error *err;
 
-	if (!(err = take_protocol(&p, &f.udp)) && !(err = take_port(&p, ':', &f.host_port)) &&
+	/* Without a connection type it is TCP. */
+	err = g_ascii_isdigit(*p) ? NULL : take_protocol(&p, &f.udp);
+	if (!err && !(err = take_port(&p, ':', &f.host_port)) &&
 	    !(err = take_address(&p, ':', &f.guest)) && !(err = take_port(&p, 0, &f.guest_port)))
 		err = hostfwd_add(u, &f);
 	return error_prefix(err, "-redir %s", text);

@@ -114,12 +114,29 @@ class BadOptions(unittest.TestCase):
         self.refused("-net nic -net user -tftp /nowhere", "/nowhere")
         self.refused("-net nic -net user,net=10.0.2.0/24,host=10.0.3.2", "host=10.0.3.2")
 
+    def monitor(self, options, *commands):
+        with subprocess.Popen([PROGRAM, "-display", "none", "-serial", "null", "-monitor", "stdio", "-S",
+                               *options.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              text=True) as p:
+            out, _ = p.communicate("\n".join((*commands, "quit\n")), timeout=60)
+        return out
+
+    def test_redir_without_a_type_is_tcp(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        for colon in ("", ":"):
+            out = self.monitor(f"-net nic -net user -redir {colon}{port}::24", "info usernet")
+            self.assertRegex(out, rf"TCP\[HOST_FORWARD\] .* {port} +10\.0\.2\.15 +24 ")
+
+    def test_datagram_address(self):
+        out = self.monitor("-netdev dgram,id=d,remote.type=inet,remote.host=230.0.0.1,remote.port=7783 "
+                           "-device e1000,netdev=d", "info network")
+        self.assertIn("udp:230.0.0.1:7783", out)
+
     def test_addr_places_the_card(self):
         cards = "-net nic,addr=0x7 -net nic,model=rtl8139,addr=1f.2 -net nic,model=e1000 -net user"
-        with subprocess.Popen([PROGRAM, "-display", "none", "-serial", "null", "-monitor", "stdio", "-S",
-                               *cards.split()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              text=True) as p:
-            out, _ = p.communicate("info pci\nquit\n", timeout=60)
+        out = self.monitor(cards, "info pci")
         found = re.findall(r"device +(\d+), function (\d):\s+Ethernet controller: PCI device (\S+)", out)
         self.assertEqual(found, [("3", "0", "8086:100e"), ("7", "0", "10ec:8029"),
                                  ("31", "2", "10ec:8139")])

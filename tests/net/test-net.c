@@ -132,6 +132,28 @@ START_TEST(queue_and_link)
 }
 END_TEST
 
+START_TEST(printed)
+{
+	struct guest *a = guest_new(), *b = guest_new();
+	uint8_t frame[60] = {1};
+	char *text;
+	size_t len;
+
+	works(net_join(a->port, b->port));
+	for (unsigned int i = 0; i < 3; i++)
+		net_send(a->port, frame, sizeof(frame));
+	net_set_link(b->port, false);
+	net_send(a->port, frame, sizeof(frame));
+	FILE *out = open_memstream(&text, &len);
+	net_print(out);
+	fclose(out);
+	ck_assert_ptr_nonnull(strstr(text, "sent 4 frames (240 bytes), received 0 (0), lost 1"));
+	ck_assert_ptr_nonnull(strstr(text, "sent 0 frames (0 bytes), received 3 (180), lost 0"));
+	ck_assert_ptr_nonnull(strstr(text, "link=off"));
+	free(text);
+}
+END_TEST
+
 START_TEST(hub)
 {
 	struct guest *g[3];
@@ -484,7 +506,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {queue_and_link, hub,	 hub_order, options,
+	const TTest *const tests[] = {queue_and_link, printed,	 hub,	    hub_order, options,
 				      user_dhcp,      user_tftp, dump_file, NULL};
 	Suite *suite = suite_create("net");
 	TCase *cases = tcase_create("net");
