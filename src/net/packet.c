@@ -331,6 +331,8 @@ struct error *net_multicast_open(const struct sockaddr_in *group, struct in_addr
 	if (!IN_MULTICAST(ntohl(group->sin_addr.s_addr)))
 		return error_new("%s is no multicast address (224.0.0.0 to 239.255.255.255)",
 				 inet_ntoa(group->sin_addr));
+	if (group->sin_port == 0)
+		return error_new("the multicast bus needs a port other than 0");
 	struct error *err = net_udp_open(group, &s);
 	if (err)
 		return err;

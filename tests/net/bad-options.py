@@ -74,6 +74,8 @@ class BadOptions(unittest.TestCase):
             while not os.path.exists(sock + "/ctl"):
                 time.sleep(0.02)
             self.refused(f"-net nic -net vde,sock={sock}", sock, "Permission denied", user=65534)
+            self.refused(f"-net nic -net vde,sock={sock},port=5000", sock, "is port= one of its ports?")
+            self.refused(f"-net nic -net vde,sock={sock},group=nosuch", "no such group")
         finally:
             switch.kill()
             switch.wait()
@@ -105,6 +107,7 @@ class BadOptions(unittest.TestCase):
         self.refused("-net nic -net usr", "usr", "user")
         self.refused("-net nic,macaddr=52:54 -net user", "52:54", "MAC address")
         self.refused("-net nic -net socket,mcast=10.0.0.1:5", "multicast")
+        self.refused("-net nic -net socket,mcast=230.0.0.1:0", "port other than 0")
         self.refused("-net nic -net socket", "listen=")
         self.refused("-net nic,addr=x -net user", "-net nic,addr=x", "PCI address such as")
         self.refused("-net nic,addr=5.8 -net user", "-net nic,addr=5.8", "PCI address such as")
