@@ -232,15 +232,23 @@ UNSANITIZED HANDLER void op_one_done(struct vcpu *v, const struct op *op, int64_
 	v->one_next = (const struct op *)(uintptr_t)op->imm;
 }
 
+static uint64_t tlb_flushes(const struct vcpu *v)
+{
+	return v->stats.tlb_flushes + v->stats.tlb_page_flushes;
+}
+
 unsigned int tier_run_one(struct vcpu *v, const struct op *shadow, int64_t budget,
 			  const struct code_region *r)
 {
+	uint64_t flushes = tlb_flushes(v);
+
 	v->one_next = NULL;
 	shadow->fn(v, shadow, budget);
 	if (!v->one_next)
 		return 0;
+	/* The region may know translations by heart. */
 	if (v->one_next != (const struct op *)(uintptr_t)shadow[1].imm ||
-	    !__atomic_load_n(&r->valid, __ATOMIC_ACQUIRE))
+	    flushes != tlb_flushes(v) || !__atomic_load_n(&r->valid, __ATOMIC_ACQUIRE))
 		return 2;
 	return 1;
 }

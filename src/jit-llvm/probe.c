@@ -3,11 +3,12 @@
  *
  * Accesses by the same base register mostly stay in a page. Its number and the way from the guest's
  * to the host's address are kept in variables of the region, a pair for each base register, apart
- * for reads and writes; where the pair fits, three instructions do.
+ * for reads and writes; where the pair fits, four instructions do.
  *
  *  - Reads keep their pair while the region runs, as only the vCPU itself changes its TLB for
- *    reads, outside of regions. Before the first probe the pair is that of a page that can surely
- *    be read, the one that the region's code is in (or of one that no access has).
+ *    reads, outside of regions (tier_run_one() leaves them where an instruction flushes it). Before
+ * the first probe the pair is that of a page that can surely be read, the one that the region's
+ * code is in (or of one that no access has).
  *  - Writes keep theirs likewise on a machine of one processor. Where there are others they keep it
  *    up to the next entry of a block: another vCPU may find code in the page, and then wants to be
  *    told of stores. Of no page is it known that it may be written, so here a pair may be none, and
