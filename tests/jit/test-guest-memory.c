@@ -36,13 +36,14 @@ static void start(void)
 	bed_paging32();
 }
 
-/* A page is mapped elsewhere in every round, and INVLPG says so. */
+/* A page is mapped elsewhere in every round, between two loads from it, and INVLPG says so. */
 GUEST(remap, 32,
       "xorl %eax, %eax\n"
       "movl $20000, %ecx\n"
       "movl $0x200000, %esi\n"
       "movl $0x101800, %edi\n"
-      "1: xorl $0x1000, (%edi)\n"
+      "1: movl (%esi), %edx\n"
+      "xorl $0x1000, (%edi)\n"
       "invlpg (%esi)\n"
       "addl (%esi), %eax\n"
       "addl %ecx, (%esi)\n"
