@@ -264,6 +264,21 @@ static bool is_no_news(const struct job *job, const struct code_region *r)
 	return true;
 }
 
+/*
+ * Whether the record shows what the region does. It began where the region was left: if that is the
+ * end of a long loop, all else may be in it but the loop, and a region formed from it would do badly
+ * there.
+ */
+static bool shows_region(const struct block_record *record, const struct code_region *r)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < record->count; i++)
+		for (unsigned int k = 0; k < r->block_count; k++)
+			count += record->blocks[i] == r->blocks[k];
+	return count >= record->count / 8;
+}
+
 static void recorded(struct vcpu *v, struct job *job, const struct block_record *record)
 {
 	bool ok = record && job_form(job, record);
@@ -276,7 +291,7 @@ static void recorded(struct vcpu *v, struct job *job, const struct block_record 
 	}
 	g_mutex_lock(&m.lock);
 	const struct code_region *old = region_of(job);
-	ok = ok && !(old && is_no_news(job, old));
+	ok = ok && !(old && (is_no_news(job, old) || !shows_region(record, old)));
 	g_mutex_unlock(&m.lock);
 	if (ok)
 		submit(job);
