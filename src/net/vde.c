@@ -5,18 +5,15 @@
 
 #include "base/loop.h"
 #include "net/coalesce.h"
+#include "net/vde-open.h"
 
 #include <errno.h>
 #include <grp.h>
-#include <libvdeplug.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { READS_A_TURN = 64, ANSWER_SECONDS = 5 };
+enum { READS_A_TURN = 64 };
 
 struct vde_net {
 	struct net_port *port;
@@ -142,37 +139,6 @@ static struct error *open_args(struct optstr *o, struct vde_open_args *args)
 	return err;
 }
 
-static void no_answer(int signal)
-{
-}
-
-/* A switch that has no such port does not say so, and the library would wait for ever. */
-static VDECONN *open_switch(char *sock, struct vde_open_args *args)
-{
-	struct sigaction action = {.sa_handler = no_answer}, old;
-	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM};
-	struct itimerspec when = {{1, 0}, {ANSWER_SECONDS, 0}};
-	timer_t timer;
-
-	event._sigev_un._tid = gettid();
-	if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
-		return vde_open(sock, "ratite", args);
-	sigaction(SIGALRM, &action, &old);
-	timer_settime(timer, 0, &when, NULL);
-	VDECONN *conn = vde_open(sock, "ratite", args);
-	int code = errno;
-	timer_delete(timer);
-	sigaction(SIGALRM, &old, NULL);
-	errno = code;
-	return conn;
-}
-
-/* Other URLs may lead far away, or ask for a password. */
-static bool is_switch(const char *sock)
-{
-	return !sock || !strstr(sock, "://") || g_str_has_prefix(sock, "vde://");
-}
-
 struct error *net_vde_create(struct optstr *o, const char *name, struct net_port **port)
 {
 	const char *sock = optstr_get(o, "sock");
@@ -181,16 +147,10 @@ struct error *net_vde_create(struct optstr *o, const char *name, struct net_port
 
 	if (err)
 		return err;
-	errno = 0;
-	VDECONN *conn = is_switch(sock) ? open_switch((char *)(uintptr_t)sock, &args)
-					: vde_open((char *)(uintptr_t)sock, "ratite", &args);
-	if (!conn && errno == EINTR)
-		return error_new("the VDE switch \"%s\" does not answer%s",
-				 sock ? sock : "(default)",
-				 args.port ? "; is port= one of its ports?" : "");
-	if (!conn)
-		return error_errno(errno ? errno : ECONNREFUSED,
-				   "cannot reach the VDE switch \"%s\"", sock ? sock : "(default)");
+	VDECONN *conn = NULL;
+	err = net_vde_open(sock, "ratite", &args, &conn);
+	if (err)
+		return err;
 	struct vde_net *v = g_new0(struct vde_net, 1);
 	v->conn = conn;
 	v->where = g_strdup(sock ? sock : "(default)");

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #ifdef HAVE_VDEPLUG
-#include <libvdeplug.h>
+#include "net/vde-open.h"
 
 struct vdeq {
 	mode_t mode;	   /* --mod */
@@ -66,12 +66,12 @@ static struct error *connect_switch(const struct vdeq *q, const char *sock, unsi
 				    int *fd)
 {
 	struct vde_open_args args = {.port = (int)port, .mode = q->mode};
-	VDECONN *conn = vde_open((char *)(uintptr_t)sock, (char *)(uintptr_t)"vdeq", &args);
+	VDECONN *conn = NULL;
 	int pair[2], life[2];
+	struct error *err = net_vde_open(sock, "vdeq", &args, &conn);
 
-	if (!conn)
-		return error_errno(errno ? errno : ECONNREFUSED,
-				   "cannot reach the VDE switch \"%s\"", sock ? sock : "(default)");
+	if (err)
+		return err;
 	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0 || pipe(life) < 0)
 		return error_errno(errno, "no socket");
 	pid_t child = fork();

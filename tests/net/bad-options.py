@@ -76,6 +76,10 @@ class BadOptions(unittest.TestCase):
             self.refused(f"-net nic -net vde,sock={sock}", sock, "Permission denied", user=65534)
             self.refused(f"-net nic -net vde,sock={sock},port=5000", sock, "is port= one of its ports?")
             self.refused(f"-net nic -net vde,sock={sock},group=nosuch", "no such group")
+            r = subprocess.run([EMU + "/vdeq", PROGRAM, "-net", "nic", "-net", f"vde,sock={sock},port=5000"],
+                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+            self.assertEqual(r.returncode, 1)
+            self.assertRegex(r.stderr, r"\Avdeq: .*does not answer; is port= .*\n\Z")
         finally:
             switch.kill()
             switch.wait()
