@@ -16,6 +16,17 @@ static struct op *emit_regs(struct arm_insn *i, arm_helper *fn, u32 w)
 	return op;
 }
 
+/* An op of ops_neon.c, whose fields are as the decoder fills them. */
+static struct op *emit_move(struct arm_insn *i, handler_fn *fn, u32 w)
+{
+	struct op *op = arm_emit(i, fn);
+
+	op->a = (u8)VD(w);
+	op->b = (u8)VN(w);
+	op->x = (u8)VM(w);
+	return op;
+}
+
 static bool emit_form(struct arm_insn *i, u32 w, struct neon_form f)
 {
 	struct op *op = emit_regs(i, arm_h_neon, w);
@@ -328,7 +339,7 @@ static bool constant(struct arm_insn *i, u32 w)
 		return false;
 	if (!modify && invert && cmode != 14)
 		imm = ~imm;
-	struct op *op = emit_regs(i, arm_h_neon_const, w);
+	struct op *op = emit_move(i, arm_op_neon_const, w);
 	op->imm = imm;
 	op->s = modify ? (invert ? 2 : 1) : 0;
 	op->disp = quad;
@@ -343,7 +354,7 @@ static bool reverse(struct arm_insn *i, u32 w, unsigned int kind)
 
 	if (1u << size >= group)
 		return false;
-	struct op *op = emit_regs(i, arm_h_neon_rev, w);
+	struct op *op = emit_move(i, arm_op_neon_rev, w);
 	op->s = (u8)group;
 	op->disp = (s32)size;
 	op->imm = BIT(w, 6);
@@ -443,7 +454,7 @@ static bool extract(struct arm_insn *i, u32 w)
 
 	if ((quad && odd(w, true, true, true)) || (!quad && from > 7))
 		return false;
-	struct op *op = emit_regs(i, arm_h_neon_ext, w);
+	struct op *op = emit_move(i, arm_op_neon_ext, w);
 	op->s = (u8)from;
 	op->imm = quad;
 	return true;
@@ -468,7 +479,7 @@ static bool duplicate(struct arm_insn *i, u32 w)
 
 	if (!(imm & 7) || (quad && odd(w, true, false, false)))
 		return false;
-	struct op *op = emit_regs(i, arm_h_neon_dup, w);
+	struct op *op = emit_move(i, arm_op_neon_dup, w);
 	op->s = (u8)__builtin_ctz(imm);
 	op->disp = (s32)(imm >> (op->s + 1));
 	op->imm = quad;

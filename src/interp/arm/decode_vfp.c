@@ -1,5 +1,6 @@
 /* VFP. Source: ARM DDI 0100I, C4; DDI 0406C, A7.5 to A7.9. */
 #include "interp/arm/decode.h"
+#include "interp/arm/neon.h"
 #include "interp/arm/ops_vfp.h"
 
 /* Register numbers: the extra bit is the lowest of an S, the highest of a D. */
@@ -199,7 +200,7 @@ static bool scalar(struct arm_insn *i)
 		unsigned int size = BIT(w, 22) << 1 | BIT(w, 5);
 		if (!has(i, F_NEON) || size == 3 || BIT(w, 6) || (BIT(w, 21) && d & 1))
 			return false;
-		op = arm_emit_pure(i, arm_h_vdup);
+		op = arm_emit(i, arm_op_neon_dup_core);
 		op->s = (u8)((size == 0 ? 2 : size == 1 ? 1 : 0) | BIT(w, 21) << 2);
 	} else {
 		if (lane & 8) {
@@ -216,7 +217,7 @@ static bool scalar(struct arm_insn *i)
 		}
 		if (log2 != 2 && !has(i, F_NEON))
 			return false;
-		op = arm_emit_pure(i, load ? arm_h_vmov_from_scalar : arm_h_vmov_to_scalar);
+		op = arm_emit(i, load ? arm_op_neon_from_lane : arm_op_neon_to_lane);
 		op->x = (u8)offset;
 		op->s = (u8)(log2 | (load && !BIT(w, 23) && log2 < 2) << 2);
 	}

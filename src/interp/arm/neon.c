@@ -273,20 +273,6 @@ void arm_h_neon(struct arm_cpu *c, const struct op *op)
 
 /* --- permutations --- */
 
-void arm_h_neon_rev(struct arm_cpu *c, const struct op *op)
-{
-	unsigned int size = 1u << op->disp, group = op->s, bytes = op->imm ? 16 : 8;
-	u8 in[16], out[16];
-
-	memcpy(in, &c->r.d[op->x], bytes);
-	for (unsigned int i = 0; i < bytes; i++) {
-		unsigned int within = i % group;
-		unsigned int lane = group / size - 1 - within / size;
-		out[i] = in[i - within + lane * size + within % size];
-	}
-	memcpy(&c->r.d[op->a], out, bytes);
-}
-
 void arm_h_neon_permute(struct arm_cpu *c, const struct op *op)
 {
 	unsigned int size = 1u << op->disp, bytes = op->imm ? 16 : 8, n = bytes / size;
@@ -310,16 +296,6 @@ void arm_h_neon_permute(struct arm_cpu *c, const struct op *op)
 	memcpy(&c->r.d[op->x], out + bytes, bytes);
 }
 
-void arm_h_neon_ext(struct arm_cpu *c, const struct op *op)
-{
-	unsigned int bytes = op->imm ? 16 : 8;
-	u8 all[32];
-
-	memcpy(all, &c->r.d[op->b], bytes);
-	memcpy(all + bytes, &c->r.d[op->x], bytes);
-	memcpy(&c->r.d[op->a], all + op->s, bytes);
-}
-
 void arm_h_neon_tbl(struct arm_cpu *c, const struct op *op)
 {
 	u8 table[32], index[8], out[8];
@@ -334,25 +310,6 @@ void arm_h_neon_tbl(struct arm_cpu *c, const struct op *op)
 			out[i] = 0;
 	}
 	memcpy(&c->r.d[op->a], out, 8);
-}
-
-void arm_h_neon_dup(struct arm_cpu *c, const struct op *op)
-{
-	u64 value = (u64)get(&c->r.d[op->x], (unsigned int)op->disp, op->s, true);
-
-	for (unsigned int bits = 8u << op->s; bits < 64; bits *= 2)
-		value |= value << bits;
-	c->r.d[op->a] = value;
-	if (op->imm)
-		c->r.d[op->a + 1] = value;
-}
-
-void arm_h_neon_const(struct arm_cpu *c, const struct op *op)
-{
-	for (unsigned int i = 0; i < (op->disp ? 2 : 1); i++) {
-		u64 *d = &c->r.d[op->a + i];
-		*d = op->s == 0 ? op->imm : op->s == 1 ? *d | op->imm : *d & ~op->imm;
-	}
 }
 
 void arm_h_neon_half(struct arm_cpu *c, const struct op *op)

@@ -153,18 +153,16 @@ static inline struct neon_form neon_unpack(u64 v)
 
 /* The op that does the same as arm_h_neon() for a form, with the same fields; NULL: none. */
 handler_fn *arm_neon_handler(const struct neon_form *f);
+/* Moves; ops_neon.c says what their fields are. */
+handler_fn arm_op_neon_const, arm_op_neon_dup, arm_op_neon_dup_core, arm_op_neon_to_lane,
+	arm_op_neon_from_lane, arm_op_neon_ext, arm_op_neon_rev;
 
 /* a, b, x: D numbers of d, n, m; imm: neon_pack() */
 arm_helper arm_h_neon;
-arm_helper arm_h_neon_rev; /* a = x with lanes of 1 << disp bytes reversed in groups of s bytes;
-			      imm: quad */
 arm_helper
-	arm_h_neon_permute;  /* a and x: s: 0 VSWP, 1 VTRN, 2 VUZP, 3 VZIP; disp: log2; imm: quad */
-arm_helper arm_h_neon_ext;   /* a = bytes from s on of x:b; imm: quad */
-arm_helper arm_h_neon_tbl;   /* a by indices x; table b of s registers; imm: VTBX */
-arm_helper arm_h_neon_dup;   /* a = imm of x; s: log2, disp: lane */
-arm_helper arm_h_neon_const; /* a = imm; s: 0 VMOV, 1 VORR, 2 VBIC; disp: quad */
-arm_helper arm_h_neon_half;  /* a, x; s: 1 to single */
+	arm_h_neon_permute; /* a and x: s: 0 VSWP, 1 VTRN, 2 VUZP, 3 VZIP; disp: log2; imm: quad */
+arm_helper arm_h_neon_tbl;  /* a by indices x; table b of s registers; imm: VTBX */
+arm_helper arm_h_neon_half; /* a, x; s: 1 to single */
 arm_helper arm_h_neon_multiple, arm_h_neon_single, arm_h_neon_all; /* imm: the instruction */
 
 /* neon_fp.c: one lane of single precision. */

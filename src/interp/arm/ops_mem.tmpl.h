@@ -160,7 +160,7 @@ static NOINLINE void NAME(store_multiple_slow)(struct arm_cpu *c, u32 va, u32 li
  * before a register is changed; stores may fault halfway, as they may on processors.
  */
 #ifdef RATITE_DIRECT
-#define MULTIPLE_PROBE(fast, tag, va, count) bool fast = !(va & 3)
+#define MULTIPLE_PROBE(fast, tag, va, count) bool fast = ((void)(count), !(va & 3))
 #define MULTIPLE_AT(i)			     GUEST(unaligned32, va + 4 * (i))
 #define MULTIPLE_GET(i)			     WORD_V(VARIANT, MULTIPLE_AT(i))
 #define MULTIPLE_PUT(i, value)		     PINNED(MULTIPLE_AT(i) = WORD_V(VARIANT, value))
@@ -199,20 +199,21 @@ static NOINLINE void NAME(store_multiple_slow)(struct arm_cpu *c, u32 va, u32 li
 		__VA_ARGS__;              \
 		i++;                      \
 	}
-#define FOR_LIST(list, n, i, ...)                                                              \
-	unsigned int i = 0;                                                                    \
-	LIST_STEP(0, list, n, i, __VA_ARGS__)                                                  \
-	LIST_STEP(1, list, n, i, __VA_ARGS__)                                                  \
-	LIST_STEP(2, list, n, i, __VA_ARGS__)                                                  \
-	LIST_STEP(3, list, n, i, __VA_ARGS__)                                                  \
-	LIST_STEP(4, list, n, i, __VA_ARGS__)                                                  \
-	LIST_STEP(5, list, n, i, __VA_ARGS__) LIST_STEP(6, list, n, i, __VA_ARGS__) LIST_STEP( \
-		7, list, n, i, __VA_ARGS__) LIST_STEP(8, list, n, i, __VA_ARGS__)              \
-		LIST_STEP(9, list, n, i, __VA_ARGS__) LIST_STEP(10, list, n, i, __VA_ARGS__)   \
-			LIST_STEP(11, list, n, i, __VA_ARGS__)                                 \
-				LIST_STEP(12, list, n, i, __VA_ARGS__)                         \
-					LIST_STEP(13, list, n, i, __VA_ARGS__)                 \
-						LIST_STEP(14, list, n, i, __VA_ARGS__)
+#define FOR_LIST(list, n, i, ...)                                                           \
+	unsigned int i = 0;                                                                 \
+	LIST_STEP(0, list, n, i, __VA_ARGS__)                                               \
+	LIST_STEP(1, list, n, i, __VA_ARGS__)                                               \
+	LIST_STEP(2, list, n, i, __VA_ARGS__)                                               \
+	LIST_STEP(3, list, n, i, __VA_ARGS__)                                               \
+	LIST_STEP(4, list, n, i, __VA_ARGS__)                                               \
+	LIST_STEP(5, list, n, i, __VA_ARGS__)                                               \
+	LIST_STEP(6, list, n, i, __VA_ARGS__) LIST_STEP(7, list, n, i, __VA_ARGS__)         \
+		LIST_STEP(8, list, n, i, __VA_ARGS__) LIST_STEP(9, list, n, i, __VA_ARGS__) \
+			LIST_STEP(10, list, n, i, __VA_ARGS__)                              \
+				LIST_STEP(11, list, n, i, __VA_ARGS__)                      \
+					LIST_STEP(12, list, n, i, __VA_ARGS__)              \
+						LIST_STEP(13, list, n, i, __VA_ARGS__)      \
+							LIST_STEP(14, list, n, i, __VA_ARGS__)
 #else
 #define FOR_LIST(list, n, i, ...)                                           \
 	unsigned int i = 0;                                                 \
@@ -386,9 +387,9 @@ static NOINLINE void NAME(vfp_store_slow)(struct arm_cpu *c, u32 va, unsigned in
 	DOUBLE_STEP(1, k, count, __VA_ARGS__)                                       \
 	DOUBLE_STEP(2, k, count, __VA_ARGS__)                                       \
 	DOUBLE_STEP(3, k, count, __VA_ARGS__)                                       \
-	DOUBLE_STEP(4, k, count, __VA_ARGS__) DOUBLE_STEP(5, k, count, __VA_ARGS__) \
-		DOUBLE_STEP(6, k, count, __VA_ARGS__) DOUBLE_STEP(                  \
-			7, k, count, __VA_ARGS__) if ((count) > 8) return BODY_INTERPRET
+	DOUBLE_STEP(4, k, count, __VA_ARGS__)                                       \
+	DOUBLE_STEP(5, k, count, __VA_ARGS__) DOUBLE_STEP(6, k, count, __VA_ARGS__) \
+		DOUBLE_STEP(7, k, count, __VA_ARGS__) if ((count) > 8) return BODY_INTERPRET
 #define FOR_SINGLES(i, count, ...) FOR_DOUBLES(i, count, __VA_ARGS__)
 #else
 #define FOR_DOUBLES(k, count, ...)                   \

@@ -18,6 +18,7 @@ VECTORS(s16, s16)
 VECTORS(s32, s32)
 VECTORS(s64, s64)
 VECTORS(f, float)
+typedef u8 u8x4_v __attribute__((vector_size(4)));
 
 #define V(type, number) (*(type *)&REGS->d[number])
 #define AUX		(op->imm >> 32 & 0xff)
@@ -72,6 +73,227 @@ NEON_BOTH(shr, m >> (unsigned char)AUX)
 NEON(shr, u64, m >> AUX)
 NEON(shr, s64, m >> (s64)AUX)
 
+NEON_BOTH(sra, d + (m >> (unsigned char)AUX))
+NEON_BOTH(abd, CHOOSE(n > m, n - m, m - n))
+NEON_SIGNED(abs, CHOOSE(m < 0, -m, m))
+NEON_SIGNED(cgt0, m > 0)
+NEON_SIGNED(cge0, m >= 0)
+NEON_SIGNED(ceq0, m == 0)
+NEON_SIGNED(cle0, m <= 0)
+NEON_SIGNED(clt0, m < 0)
+NEON(fabs, u32, m & 0x7fffffff)
+NEON(fneg, u32, m ^ 0x80000000)
+
+/* --- lanes of different width, and by a scalar --- */
+
+#define WIDEN(wide, v)	  __builtin_convertvector(v, wide)
+#define LANE(type)	  (((const type *)&REGS->d[op->x])[op->imm >> 40 & 7])
+#define NARROW_D(type, v) (V(type##_d, op->a) = __builtin_convertvector(v, type##_d))
+
+/* d is wide; n is where the shape says so; m a register or a scalar. */
+#define NEON_LONG(name, type, wide, nexpr, mexpr, expr)                \
+	OP(neon_##name##_##type)                                       \
+	{                                                              \
+		wide##_q d = V(wide##_q, op->a), n = nexpr, m = mexpr; \
+		(void)d, (void)n, (void)m;                             \
+		V(wide##_q, op->a) = (wide##_q)(expr);                 \
+		NEXT;                                                  \
+	}
+#define FULL(type, wide)   WIDEN(wide##_q, V(type##_d, op->b))
+#define FULL_M(type, wide) WIDEN(wide##_q, V(type##_d, op->x))
+#define BY(type, wide)	   ((wide##_q){0} + (wide)LANE(type))
+
+#define NEON_LONGS(type, wide)                                                       \
+	NEON_LONG(addl, type, wide, FULL(type, wide), FULL_M(type, wide), n + m)     \
+	NEON_LONG(subl, type, wide, FULL(type, wide), FULL_M(type, wide), n - m)     \
+	NEON_LONG(mull, type, wide, FULL(type, wide), FULL_M(type, wide), n *m)      \
+	NEON_LONG(mlal, type, wide, FULL(type, wide), FULL_M(type, wide), d + n * m) \
+	NEON_LONG(mlsl, type, wide, FULL(type, wide), FULL_M(type, wide), d - n * m) \
+	NEON_LONG(addw, type, wide, V(wide##_q, op->b), FULL_M(type, wide), n + m)   \
+	NEON_LONG(subw, type, wide, V(wide##_q, op->b), FULL_M(type, wide), n - m)   \
+	NEON_LONG(shll, type, wide, d, FULL_M(type, wide), m << (unsigned char)AUX)
+NEON_LONGS(s8, s16)
+NEON_LONGS(u8, u16)
+NEON_LONGS(s16, s32)
+NEON_LONGS(u16, u32)
+NEON_LONGS(s32, s64)
+NEON_LONGS(u32, u64)
+
+#define NEON_BYS(type, wide)                                                        \
+	NEON_LONG(mull_by, type, wide, FULL(type, wide), BY(type, wide), n *m)      \
+	NEON_LONG(mlal_by, type, wide, FULL(type, wide), BY(type, wide), d + n * m) \
+	NEON_LONG(mlsl_by, type, wide, FULL(type, wide), BY(type, wide), d - n * m)
+NEON_BYS(s16, s32)
+NEON_BYS(u16, u32)
+NEON_BYS(s32, s64)
+NEON_BYS(u32, u64)
+
+#define NEON_SAME_BY(name, type, size, expr)                       \
+	OP(neon_##name##_by_##type##_##size)                       \
+	{                                                          \
+		type##_##size d = V(type##_##size, op->a);         \
+		type##_##size n = V(type##_##size, op->b);         \
+		type##_##size m = (type##_##size){0} + LANE(type); \
+		(void)d;                                           \
+		V(type##_##size, op->a) = expr;                    \
+		NEXT;                                              \
+	}
+#define NEON_SAME_BYS(type, size)                \
+	NEON_SAME_BY(mul, type, size, n *m)      \
+	NEON_SAME_BY(mla, type, size, d + n * m) \
+	NEON_SAME_BY(mls, type, size, d - n * m)
+NEON_SAME_BYS(u16, d)
+NEON_SAME_BYS(u16, q)
+NEON_SAME_BYS(u32, d)
+NEON_SAME_BYS(u32, q)
+
+#define NEON_NARROWS(type, wide)                                          \
+	OP(neon_movn_##type)                                              \
+	{                                                                 \
+		NARROW_D(type, V(wide##_q, op->x));                       \
+		NEXT;                                                     \
+	}                                                                 \
+	OP(neon_shrn_##type)                                              \
+	{                                                                 \
+		NARROW_D(type, V(wide##_q, op->x) >> (unsigned char)AUX); \
+		NEXT;                                                     \
+	}
+NEON_NARROWS(u8, u16)
+NEON_NARROWS(u16, u32)
+NEON_NARROWS(u32, u64)
+
+/* Sums of neighbours. */
+OP(neon_padd_u8)
+{
+	u16_d n = V(u16_d, op->b), m = V(u16_d, op->x);
+	u8x4_v low = __builtin_convertvector(n + (n >> 8), u8x4_v);
+	u8x4_v high = __builtin_convertvector(m + (m >> 8), u8x4_v);
+
+	V(u8_d, op->a) = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+	NEXT;
+}
+
+OP(neon_padd_u16)
+{
+	u16_d n = V(u16_d, op->b), m = V(u16_d, op->x);
+
+	V(u16_d, op->a) = __builtin_shufflevector(n, m, 0, 2, 4, 6) +
+			  __builtin_shufflevector(n, m, 1, 3, 5, 7);
+	NEXT;
+}
+
+OP(neon_padd_u32)
+{
+	u32_d n = V(u32_d, op->b), m = V(u32_d, op->x);
+
+	V(u32_d, op->a) = __builtin_shufflevector(n, m, 0, 2) + __builtin_shufflevector(n, m, 1, 3);
+	NEXT;
+}
+
+/* --- moves --- */
+
+/* a: D; imm: the value; s: 0 VMOV, 1 VORR, 2 VBIC; disp: two of them */
+#define CONSTANT(d) (op->s == 0 ? op->imm : op->s == 1 ? (d) | op->imm : (d) & ~op->imm)
+OP(neon_const)
+{
+	REGS->d[op->a] = CONSTANT(REGS->d[op->a]);
+	if (op->disp)
+		REGS->d[op->a + 1] = CONSTANT(REGS->d[op->a + 1]);
+	NEXT;
+}
+
+#define REPEATED(value, log2)                                              \
+	((log2) == 0   ? ((value) & 0xff) * UINT64_C(0x0101010101010101)   \
+	 : (log2) == 1 ? ((value) & 0xffff) * UINT64_C(0x0001000100010001) \
+		       : ((value) & 0xffffffff) * UINT64_C(0x0000000100000001))
+
+/* a: D; x: D; s: log2, disp: lane; imm: two */
+OP(neon_dup)
+{
+	u64 lane = REGS->d[op->x] >> ((unsigned int)op->disp << op->s) * 8;
+	u64 value = REPEATED(lane, op->s);
+
+	REGS->d[op->a] = value;
+	if (op->imm)
+		REGS->d[op->a + 1] = value;
+	NEXT;
+}
+
+/* From a core register a; b: D; s: log2, bit 2: two */
+OP(neon_dup_core)
+{
+	u64 value = REPEATED((u64)R(op->a), op->s & 3);
+
+	REGS->d[op->b] = value;
+	if (op->s & 4)
+		REGS->d[op->b + 1] = value;
+	NEXT;
+}
+
+/* Between a core register a and a lane of b: x bits from its start, s: log2, bit 2: signed. */
+#define LANE_AT(type) (((type *)&REGS->d[op->b])[op->x / (8 * sizeof(type))])
+OP(neon_to_lane)
+{
+	if ((op->s & 3) == 0)
+		LANE_AT(u8) = (u8)R(op->a);
+	else if ((op->s & 3) == 1)
+		LANE_AT(u16) = (u16)R(op->a);
+	else
+		LANE_AT(u32) = R(op->a);
+	NEXT;
+}
+
+OP(neon_from_lane)
+{
+	switch (op->s) {
+	case 0: W(op->a, LANE_AT(u8)); break;
+	case 1: W(op->a, LANE_AT(u16)); break;
+	case 4: W(op->a, (u32)LANE_AT(s8)); break;
+	case 5: W(op->a, (u32)LANE_AT(s16)); break;
+	default: W(op->a, LANE_AT(u32)); break;
+	}
+	NEXT;
+}
+
+/* a = bytes from s on of x:b; imm: quad */
+#define FUNNEL(low, high, bits) ((bits) ? (low) >> (bits) | (high) << (64 - (bits)) : (low))
+OP(neon_ext)
+{
+	const u64 *n = &REGS->d[op->b], *m = &REGS->d[op->x];
+	unsigned int bits = 8 * (op->s & 7u);
+	u64 first, second;
+
+	if (!op->imm) {
+		REGS->d[op->a] = FUNNEL(n[0], m[0], bits);
+	} else {
+		first = op->s < 8 ? FUNNEL(n[0], n[1], bits) : FUNNEL(n[1], m[0], bits);
+		second = op->s < 8 ? FUNNEL(n[1], m[0], bits) : FUNNEL(m[0], m[1], bits);
+		REGS->d[op->a] = first;
+		REGS->d[op->a + 1] = second;
+	}
+	NEXT;
+}
+
+/* a = x with lanes of 1 << disp bytes reversed in groups of s bytes; imm: quad */
+static ALWAYS_INLINE u64 reverse(u64 v, unsigned int log2, unsigned int group)
+{
+	if (log2 == 0)
+		v = (v >> 8 & UINT64_C(0x00ff00ff00ff00ff)) | (v & UINT64_C(0x00ff00ff00ff00ff))
+								      << 8;
+	if (log2 <= 1 && group >= 4)
+		v = (v >> 16 & UINT64_C(0x0000ffff0000ffff)) | (v & UINT64_C(0x0000ffff0000ffff))
+								       << 16;
+	return group == 8 ? v >> 32 | v << 32 : v;
+}
+
+OP(neon_rev)
+{
+	REGS->d[op->a] = reverse(REGS->d[op->x], (unsigned int)op->disp, op->s);
+	if (op->imm)
+		REGS->d[op->a + 1] = reverse(REGS->d[op->x + 1], (unsigned int)op->disp, op->s);
+	NEXT;
+}
+
 /* --- single precision, in the standard mode --- */
 
 /* On the host, if every lane is as soft-float would have it (hostfp.h). */
@@ -119,20 +341,73 @@ struct row {
 	u8 op, log2, sign;
 	bool scalar;
 	handler_fn *d, *q;
+	u8 shape;
+	bool zero;
 };
 
-#define ROW(op, log2, sign, name, type) \
-	{op, log2, sign, false, arm_op_neon_##name##_##type##_d, arm_op_neon_##name##_##type##_q}
+#define ROW(op, log2, sign, name, type)   \
+	{op,                              \
+	 log2,                            \
+	 sign,                            \
+	 false,                           \
+	 arm_op_neon_##name##_##type##_d, \
+	 arm_op_neon_##name##_##type##_q, \
+	 SHAPE_SAME,                      \
+	 false}
+#define ZERO(op, name) \
+	ZERO_ROW(op, 0, name, s8), ZERO_ROW(op, 1, name, s16), ZERO_ROW(op, 2, name, s32)
+#define ZERO_ROW(op, log2, name, type)    \
+	{op,                              \
+	 log2,                            \
+	 ANY,                             \
+	 false,                           \
+	 arm_op_neon_##name##_##type##_d, \
+	 arm_op_neon_##name##_##type##_q, \
+	 SHAPE_SAME,                      \
+	 true}
+#define SHAPED(op, log2, sign, scalar, shape, name, type)                                     \
+	{op,	log2, sign, scalar, arm_op_neon_##name##_##type, arm_op_neon_##name##_##type, \
+	 shape, false}
+/* By signedness and size. */
+#define LONGS(op, shape, name)                                                              \
+	SHAPED(op, 0, S, false, shape, name, s8), SHAPED(op, 0, U, false, shape, name, u8), \
+		SHAPED(op, 1, S, false, shape, name, s16),                                  \
+		SHAPED(op, 1, U, false, shape, name, u16),                                  \
+		SHAPED(op, 2, S, false, shape, name, s32),                                  \
+		SHAPED(op, 2, U, false, shape, name, u32)
+#define LONGS_BY(op, name)                                     \
+	SHAPED(op, 1, S, true, SHAPE_LONG, name, s16),         \
+		SHAPED(op, 1, U, true, SHAPE_LONG, name, u16), \
+		SHAPED(op, 2, S, true, SHAPE_LONG, name, s32), \
+		SHAPED(op, 2, U, true, SHAPE_LONG, name, u32)
+#define PLAIN3(op, shape, name)                                                                  \
+	SHAPED(op, 0, ANY, false, shape, name, u8), SHAPED(op, 1, ANY, false, shape, name, u16), \
+		SHAPED(op, 2, ANY, false, shape, name, u32)
+#define SAME_BY(op, name)                                                                       \
+	{                                                                                       \
+		op,                                                                             \
+		1,                                                                              \
+		ANY,                                                                            \
+		true,                                                                           \
+		arm_op_neon_##name##_by_u16_d,                                                  \
+		arm_op_neon_##name##_by_u16_q,                                                  \
+		SHAPE_SAME,                                                                     \
+		false},                                                                         \
+	{                                                                                       \
+		op, 2, ANY, true, arm_op_neon_##name##_by_u32_d, arm_op_neon_##name##_by_u32_q, \
+			SHAPE_SAME, false                                                       \
+	}
 #define EACH(op, name) \
 	ROW(op, 0, ANY, name, u8), ROW(op, 1, ANY, name, u16), ROW(op, 2, ANY, name, u32)
 #define BOTH(op, name)                                                               \
 	ROW(op, 0, S, name, s8), ROW(op, 1, S, name, s16), ROW(op, 2, S, name, s32), \
 		ROW(op, 0, U, name, u8), ROW(op, 1, U, name, u16), ROW(op, 2, U, name, u32)
 #define LOGIC(op, name) ROW(op, 3, ANY, name, u64)
-#define FLOAT(op, name)                                                                \
-	{op, 2, ANY, false, arm_op_neon_##name##_d, arm_op_neon_##name##_q},           \
-	{                                                                              \
-		op, 2, ANY, true, arm_op_neon_##name##_by_d, arm_op_neon_##name##_by_q \
+#define FLOAT(op, name)                                                                         \
+	{op, 2, ANY, false, arm_op_neon_##name##_d, arm_op_neon_##name##_q, SHAPE_SAME, false}, \
+	{                                                                                       \
+		op, 2, ANY, true, arm_op_neon_##name##_by_d, arm_op_neon_##name##_by_q,         \
+			SHAPE_SAME, false                                                       \
 	}
 
 static const struct row rows[] = {
@@ -145,6 +420,35 @@ static const struct row rows[] = {
 	EACH(N_MLS, mls),
 	EACH(N_CEQ, ceq),
 	EACH(N_TST, tst),
+	SAME_BY(N_MUL, mul),
+	SAME_BY(N_MLA, mla),
+	SAME_BY(N_MLS, mls),
+	LONGS(N_ADD, SHAPE_LONG, addl),
+	LONGS(N_SUB, SHAPE_LONG, subl),
+	LONGS(N_MUL, SHAPE_LONG, mull),
+	LONGS(N_MLA, SHAPE_LONG, mlal),
+	LONGS(N_MLS, SHAPE_LONG, mlsl),
+	LONGS(N_ADD, SHAPE_WIDE, addw),
+	LONGS(N_SUB, SHAPE_WIDE, subw),
+	LONGS(N_SHLI, SHAPE_LONG, shll),
+	LONGS_BY(N_MUL, mull_by),
+	LONGS_BY(N_MLA, mlal_by),
+	LONGS_BY(N_MLS, mlsl_by),
+	PLAIN3(N_MOV, SHAPE_NARROW, movn),
+	PLAIN3(N_SHRN, SHAPE_NARROW, shrn),
+	PLAIN3(N_ADD, SHAPE_PAIR, padd),
+	BOTH(N_SRA, sra),
+	BOTH(N_ABD, abd),
+	ROW(N_ABS, 0, ANY, abs, s8),
+	ROW(N_ABS, 1, ANY, abs, s16),
+	ROW(N_ABS, 2, ANY, abs, s32),
+	ZERO(N_CGT, cgt0),
+	ZERO(N_CGE, cge0),
+	ZERO(N_CEQ, ceq0),
+	ZERO(N_CLE, cle0),
+	ZERO(N_CLT, clt0),
+	ROW(N_FABS, 2, ANY, fabs, u32),
+	ROW(N_FNEG, 2, ANY, fneg, u32),
 	BOTH(N_CGT, cgt),
 	BOTH(N_CGE, cge),
 	BOTH(N_MAX, max),
@@ -174,13 +478,15 @@ static const struct row rows[] = {
 
 handler_fn *arm_neon_handler(const struct neon_form *f)
 {
-	bool shift = f->op == N_SHRI || f->op == N_SHLI;
+	bool shift = f->op == N_SHRI || f->op == N_SHLI || f->op == N_SRA;
+	unsigned int bits = f->shape == SHAPE_SAME ? 8u << f->log2 : 16u << f->log2;
 
-	if (f->shape != SHAPE_SAME || f->zero || (shift && f->aux >= 8u << f->log2))
+	if (shift && f->aux >= bits)
 		return NULL;
 	for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
 		if (r->op == f->op && r->log2 == f->log2 && r->scalar == (f->scalar >= 0) &&
+		    r->shape == f->shape && r->zero == f->zero &&
 		    (r->sign == ANY || r->sign == (f->is_unsigned ? U : S)))
 			return f->quad ? r->q : r->d;
 	}

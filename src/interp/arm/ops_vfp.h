@@ -22,9 +22,5 @@ arm_helper arm_h_vfp_const_vector; /* a, imm; disp: double */
 arm_helper arm_h_vcvt_fixed;
 arm_helper arm_h_vcvt_half;	   /* a, x: S numbers; s: bit 0 top half, 1 to half precision */
 arm_helper arm_h_vmrs, arm_h_vmsr; /* a: core register; s: system register */
-/* VMOV of scalars and VDUP: a core register, b D number, x bit offset, s: log2 of bytes, bit 2:
- * signed */
-arm_helper arm_h_vmov_to_scalar, arm_h_vmov_from_scalar;
-arm_helper arm_h_vdup; /* a: core register, b: D number, s: log2 of bytes, bit 2: two registers */
 
 #endif

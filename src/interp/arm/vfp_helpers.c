@@ -268,37 +268,3 @@ void arm_h_vmsr(struct arm_cpu *c, const struct op *op)
 	default: need(c, false);
 	}
 }
-
-/* --- scalars --- */
-
-static uint64_t mask_of(unsigned int log2)
-{
-	return UINT64_MAX >> (64 - (8u << log2));
-}
-
-void arm_h_vmov_to_scalar(struct arm_cpu *c, const struct op *op)
-{
-	uint64_t mask = mask_of(op->s & 3) << op->x, *d = &c->r.d[op->b];
-
-	*d = (*d & ~mask) | ((uint64_t)REG_OF(c, op->a) << op->x & mask);
-}
-
-void arm_h_vmov_from_scalar(struct arm_cpu *c, const struct op *op)
-{
-	uint32_t value = (uint32_t)(c->r.d[op->b] >> op->x & mask_of(op->s & 3));
-
-	if (op->s & 4)
-		value = (op->s & 3) == 0 ? (uint32_t)(int8_t)value : (uint32_t)(int16_t)value;
-	REG_OF(c, op->a) = value;
-}
-
-void arm_h_vdup(struct arm_cpu *c, const struct op *op)
-{
-	uint64_t value = REG_OF(c, op->a) & mask_of(op->s & 3);
-
-	for (unsigned int bits = 8u << (op->s & 3); bits < 64; bits *= 2)
-		value |= value << bits;
-	c->r.d[op->b] = value;
-	if (op->s & 4)
-		c->r.d[op->b + 1] = value;
-}
