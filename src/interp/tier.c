@@ -167,7 +167,7 @@ static NOINLINE void exit_sample(struct vcpu *v, struct code_region *r, struct r
 static NOINLINE void quick_region_interrupted(struct vcpu *v, struct code_region *r,
 					      struct region_exit *x)
 {
-	if (++r->interruptions % INTERRUPTED_HOT == 0)
+	if (__atomic_add_fetch(&r->interruptions, 1, __ATOMIC_RELAXED) % INTERRUPTED_HOT == 0)
 		tier.module->exit_is_hot(v, r, x);
 }
 
@@ -215,7 +215,7 @@ UNSANITIZED HANDLER void op_run_region(struct vcpu *v, const struct op *op, int6
 	}
 	case EXIT_DONE: MUSTTAIL return op_jump(v, op, budget);
 	case EXIT_BUDGET:
-		if (UNLIKELY(r->quick))
+		if (UNLIKELY(__atomic_load_n(&r->quick, __ATOMIC_RELAXED)))
 			quick_region_interrupted(v, r, x);
 		MUSTTAIL return op_budget_out(v, op, budget);
 	case EXIT_RESUME: {

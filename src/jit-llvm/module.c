@@ -333,7 +333,7 @@ static void compile_well(struct vcpu *v, struct code_region *r)
 		job_free(job);
 		return;
 	}
-	r->quick = false; /* this once */
+	__atomic_store_n(&r->quick, false, __ATOMIC_RELAXED); /* this once */
 	log_printf(LOG_JIT, "jit: much time is spent in region 0x%" PRIx64 "\n", r->entry->pc);
 	submit(job);
 }
@@ -361,7 +361,7 @@ static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exi
 	    tier_options.accel == ACCEL_CHECK)
 		return;
 	if (x->kind == EXIT_BUDGET) {
-		if (r->quick)
+		if (__atomic_load_n(&r->quick, __ATOMIC_RELAXED))
 			compile_well(v, r);
 		return;
 	}

@@ -78,6 +78,14 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 #define ALIGNED_FIRST_sg \
 	CHECK_ALIGNED((EA_RAW & ea_mask(S_ASIZE(op->s))) + CPU->seg[S_SEG(op->s)].base)
 
+/* A store from an MMX register clears TOP even where it faults. (Where compiled code leaves at the
+ * store, the interpreter runs all of the op.) */
+#if defined(RATITE_BITCODE) && !defined(RATITE_DIRECT)
+#define STORE_CLEARS_TOP (void)0
+#else
+#define STORE_CLEARS_TOP REGS->ftop = 0
+#endif
+
 #define XMM_MEMORY_OPS(ea)                    \
 	OP_MEM(load_xmm128_aligned_##ea)      \
 	{                                     \
@@ -172,7 +180,7 @@ static NOINLINE void store128_slow(struct vcpu *v, u64 va, const union x86_xmm *
 	OP_MEM(store_mm_##ea)                 \
 	{                                     \
 		X87_WAIT;                     \
-		REGS->ftop = 0;               \
+		STORE_CLEARS_TOP;             \
 		EA_##ea(va, 8, true);         \
 		STORE(64, va, MM(op->a));     \
 		MMX_ENTER;                    \
