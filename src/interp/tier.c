@@ -17,6 +17,7 @@
 /* Every so many times, where an exit leads is noted. */
 #define EXIT_SAMPLE	64
 #define INTERRUPTED_HOT 10
+#define REFUSED_HOT	256
 
 enum module_state { MODULE_NONE, MODULE_LOADING, MODULE_READY, MODULE_FAILED };
 
@@ -171,6 +172,12 @@ static NOINLINE void quick_region_interrupted(struct vcpu *v, struct code_region
 		tier.module->exit_is_hot(v, r, x);
 }
 
+static NOINLINE void region_refused(struct vcpu *v, struct code_region *r)
+{
+	if (__atomic_add_fetch(&r->refusals, 1, __ATOMIC_RELAXED) % REFUSED_HOT == 0)
+		tier.module->refuses(v, r);
+}
+
 /* Runs op itself, also where a region begins there. */
 static ALWAYS_INLINE handler_fn *interpreted(const struct op *op)
 {
@@ -185,8 +192,10 @@ UNSANITIZED HANDLER void op_run_region(struct vcpu *v, const struct op *op, int6
 {
 	struct code_region *r = __atomic_load_n(&block_of_first_op(op)->region, __ATOMIC_ACQUIRE);
 
-	if (UNLIKELY(!region_may_run(v, r)))
+	if (UNLIKELY(!region_may_run(v, r))) {
+		region_refused(v, r);
 		MUSTTAIL return block_of_first_op(op)->entry_fn(v, op, budget);
+	}
 	r->runs++;
 	if (UNLIKELY(tier_options.accel == ACCEL_CHECK) && !check_region(v, r, budget))
 		return;

@@ -51,6 +51,7 @@ struct code_region {
 	bool valid;		/* false: a block of it was dropped */
 	bool replaced;		/* a better one is on its way or there */
 	bool quick;		/* compiled for being ready soon, not for speed */
+	uint32_t refusals;	/* times that it could not run */
 	uint32_t interruptions; /* of a quick one */
 	bool exact;		/* user mode: where an access faults the state is known */
 	/* What it counts on of the guest's floating-point modes; not 0: fp_enter() says whether
@@ -76,7 +77,7 @@ struct job;	     /* a region that is to be */
 struct block_record; /* interp/record.h */
 
 /* What the module offers; tier.c finds it as `ratite_tier_module`. */
-#define TIER_MODULE_VERSION 2
+#define TIER_MODULE_VERSION 3
 struct tier_module {
 	unsigned int version;
 	/* Once, before anything else. */
@@ -85,6 +86,8 @@ struct tier_module {
 	bool (*promote)(struct vcpu *v, struct block *b);
 	/* A region leaves by this exit often: it could be compiled in. On the vCPU's thread. */
 	void (*exit_is_hot)(struct vcpu *v, struct code_region *r, struct region_exit *x);
+	/* A region could often not run, as what it counts on did not hold. On the vCPU's thread. */
+	void (*refuses)(struct vcpu *v, struct code_region *r);
 	/* What ran behind the block of a job; NULL: it never will. On the vCPU's thread. */
 	void (*recorded)(struct vcpu *v, struct job *job, const struct block_record *record);
 	/* At a quiesce point: frees what is no longer valid, or everything. */

@@ -112,7 +112,8 @@ static LLVMValueRef call_fp(struct state *s, void *fn, LLVMTypeRef result)
 {
 	struct builder *b = s->b;
 	LLVMTypeRef types[2] = {b->ptr, b->i32};
-	LLVMValueRef args[2] = {b->vcpu, const_int(b->i32, s->plain_fp)};
+	/* (Values hold at the entry alone.) */
+	LLVMValueRef args[2] = {b->vcpu, const_int(b->i32, s->plain_fp & FP_QUESTION_MASK)};
 	LLVMTypeRef type = LLVMFunctionType(result, types, 2, false);
 
 	return LLVMBuildCall2(b->ir, type, const_pointer(b, fn), args, 2, "");
@@ -578,6 +579,18 @@ static void builder_start(struct builder *b, LLVMContextRef c)
 	make_slots(b);
 }
 
+/* Registers whose values the region counts on. */
+static void set_known_slots(struct state *s)
+{
+	struct builder *b = s->b;
+	uint64_t value;
+
+	for (unsigned int i = 0; s->plain_fp & ~FP_QUESTION_MASK && i < b->slot_count; i++)
+		if (b->used[i] && b->isa->fp_known(s->plain_fp, b->slots[i].offset, &value))
+			LLVMBuildStore(b->ir, const_int(b->slot_type[i], value),
+				       slot_variable(b, i));
+}
+
 /* The entry: variables (already there), registers, the first block. */
 static void fill_entry(struct state *s)
 {
@@ -585,6 +598,7 @@ static void fill_entry(struct state *s)
 
 	position(b, b->entry);
 	load_registers(b);
+	set_known_slots(s);
 	shared_pages_start(b);
 	LLVMBuildStore(b->ir, LLVMGetParam(b->function, 1), slot_variable(b, b->slot_count));
 	LLVMBuildBr(b->ir, s->bodies[0].block);
@@ -603,7 +617,10 @@ static unsigned int needed_plain_fp(struct state *s)
 			needed |= t ? t->plain_fp : 0;
 		}
 	}
-	return needed & s->job->plain_fp;
+	needed &= s->job->plain_fp;
+	if (needed & b->isa->fp_valued)
+		needed |= s->job->plain_fp & ~FP_QUESTION_MASK;
+	return needed;
 }
 
 static bool build_all(struct state *s)

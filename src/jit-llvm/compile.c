@@ -25,7 +25,7 @@
 #define REGIONS_PER_CONTEXT 400
 
 /* Nearly all of what O2 gives here, at under half of its cost. */
-#define PASSES "function(sroa,early-cse<memssa>,simplifycfg,early-cse,adce)"
+#define PASSES "function(sroa,early-cse<memssa>,sccp,simplifycfg,early-cse,adce)"
 
 struct compiler {
 	LLVMContextRef context;

@@ -520,6 +520,13 @@ static struct job *job_empty(struct vcpu *v, struct block *entry)
 	return job;
 }
 
+/* Values that it once did not do to count on are not counted on again. */
+static void keep_plain_fp(struct job *job, const struct code_region *old)
+{
+	if (!(old->hints->plain_fp & ~FP_QUESTION_MASK))
+		job->plain_fp &= FP_QUESTION_MASK;
+}
+
 struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old,
 		    const struct region_exit *hot)
 {
@@ -529,6 +536,7 @@ struct job *job_new(struct vcpu *v, struct block *entry, struct code_region *old
 	job->generation = code_cache_generation();
 	if (old && old->hints) {
 		job->thorough = old->hints->thorough;
+		keep_plain_fp(job, old);
 		job->version = old->hints->version + 1;
 		learn(job, old->hints);
 		learn_exits(job, old, hot);
@@ -587,6 +595,7 @@ struct job *job_again(struct vcpu *v, struct code_region *old)
 	job->version = old->hints->version;
 	job->thorough = true;
 	job->insns = old->insns;
+	keep_plain_fp(job, old);
 	learn(job, old->hints);
 	code_cache_lock();
 	job->generation = code_cache_generation();

@@ -24,6 +24,7 @@
 
 #define JIT_MAX_SLOTS	 96
 #define JIT_FP_QUESTIONS 2
+#define FP_QUESTION_MASK ((1u << JIT_FP_QUESTIONS) - 1)
 
 /* A register that lives in an SSA value while a region runs. */
 struct jit_slot {
@@ -49,6 +50,9 @@ struct jit_isa {
 	 * which bits of it hold now. */
 	const char *fp_questions[JIT_FP_QUESTIONS];
 	unsigned int (*fp_plain)(struct vcpu *v);
+	/* Those where further bits are values that hold, too: the slots that they tell. */
+	unsigned int fp_valued;
+	bool (*fp_known)(unsigned int which, unsigned int offset, uint64_t *value);
 	/* For regions that count on some. At their entry and behind what may have changed it:
 	 * whether they still hold; where registers go to memory: takes over what the host's FPU has
 	 * noted. */

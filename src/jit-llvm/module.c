@@ -378,6 +378,20 @@ static void exit_is_hot(struct vcpu *v, struct code_region *r, struct region_exi
 		   r->entry->pc, (unsigned int)(x - r->exits), x->kind);
 }
 
+/* Its successor counts on less. */
+static void refuses(struct vcpu *v, struct code_region *r)
+{
+	if (!__atomic_load_n(&r->valid, __ATOMIC_ACQUIRE) || !(r->plain_fp & ~FP_QUESTION_MASK))
+		return;
+	struct job *job = job_new(v, r->entry, NULL, NULL);
+	job->plain_fp &= FP_QUESTION_MASK;
+	job->old = r;
+	if (record_start(v, job))
+		cpu_kick(&v->cpu);
+	else
+		job_free(job);
+}
+
 /* --- reclamation --- */
 
 /* Too much code: the regions that were entered least go first. */
@@ -516,6 +530,7 @@ const struct tier_module ratite_tier_module = {
 	.start = start,
 	.promote = promote,
 	.exit_is_hot = exit_is_hot,
+	.refuses = refuses,
 	.recorded = recorded,
 	.reclaim = reclaim,
 	.stop = stop,

@@ -39,8 +39,12 @@ struct x86_regs {
 	uint32_t df;		  /* 0 or 1: EFLAGS.DF */
 	/* x87: physical registers, MMX registers are their significands */
 	struct f80 st[8];
-	uint16_t fcw, fsw;  /* fsw without TOP */
-	uint8_t ftop, ftag; /* ftag: bit n set: physical register n is empty */
+	uint16_t fcw;
+	uint32_t fsw, ftop; /* fsw without TOP */
+	uint32_t ftag;	    /* bit n set: physical register n is empty */
+	/* The last instruction, for FSTENV; noted piece by piece while it runs */
+	uint64_t fip, fdp;
+	uint32_t fcs, fds, fop;
 	uint32_t mxcsr;
 	union x86_xmm xmm[18]; /* the last two are the temporaries of memory operands */
 };
@@ -272,9 +276,6 @@ struct x86_cpu {
 	/* model */
 	const struct x86_model *model;
 	uint32_t features[FEAT_WORDS];
-	/* x87 last instruction, for FSTENV; noted piece by piece while it runs */
-	uint64_t fip, fdp;
-	uint16_t fcs, fds, fop;
 	uint64_t fx_scratch[4];
 	/* User mode: takes every exception and software interrupt, in place of the IDT. SYSCALL
 	 * (also SYSENTER) comes as `d` NULL, with the next pc in v.pc. */

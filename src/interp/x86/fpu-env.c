@@ -49,7 +49,7 @@ static bool is_protected(const struct x86_cpu *c)
 /* Seven words of `size` bytes; real-mode layouts have linear addresses in pieces. */
 static void store_env(struct x86_cpu *c, struct area *a, unsigned int size)
 {
-	u32 ip = (u32)c->fip, dp = (u32)c->fdp;
+	u32 ip = (u32)c->r.fip, dp = (u32)c->r.fdp;
 	u32 upper = size == 4 ? 0xffff0000 : 0;
 
 	put(a, 0, size, upper | c->r.fcw);
@@ -57,20 +57,20 @@ static void store_env(struct x86_cpu *c, struct area *a, unsigned int size)
 	put(a, 2 * size, size, upper | x87_tag_word(c));
 	if (is_protected(c)) {
 		put(a, 3 * size, size, ip);
-		put(a, 4 * size, size, c->fcs | (size == 4 ? (u32)(c->fop & 0x7ff) << 16 : 0));
+		put(a, 4 * size, size, c->r.fcs | (size == 4 ? (u32)(c->r.fop & 0x7ff) << 16 : 0));
 		put(a, 5 * size, size, dp);
-		put(a, 6 * size, size, upper | c->fds);
+		put(a, 6 * size, size, upper | c->r.fds);
 		return;
 	}
-	ip += (u32)c->fcs << 4;
-	dp += (u32)c->fds << 4;
+	ip += (u32)c->r.fcs << 4;
+	dp += (u32)c->r.fds << 4;
 	put(a, 3 * size, size, upper | (ip & 0xffff));
 	put(a, 5 * size, size, upper | (dp & 0xffff));
 	if (size == 4) {
-		put(a, 16, 4, (ip >> 16) << 12 | (c->fop & 0x7ff));
+		put(a, 16, 4, (ip >> 16) << 12 | (c->r.fop & 0x7ff));
 		put(a, 24, 4, (dp >> 16) << 12);
 	} else {
-		put(a, 8, 2, (ip >> 16 & 15) << 12 | (c->fop & 0x7ff));
+		put(a, 8, 2, (ip >> 16 & 15) << 12 | (c->r.fop & 0x7ff));
 		put(a, 12, 2, (dp >> 16 & 15) << 12);
 	}
 }
@@ -79,10 +79,10 @@ static void load_pointers_real(struct x86_cpu *c, const struct area *a, unsigned
 {
 	u32 high_ip = (u32)take(a, 4 * size, size), high_dp = (u32)take(a, 6 * size, size);
 
-	c->fip = take(a, 3 * size, 2) | (u64)(high_ip >> 12 & 0xffff) << 16;
-	c->fdp = take(a, 5 * size, 2) | (u64)(high_dp >> 12 & 0xffff) << 16;
-	c->fop = high_ip & 0x7ff;
-	c->fcs = c->fds = 0;
+	c->r.fip = take(a, 3 * size, 2) | (u64)(high_ip >> 12 & 0xffff) << 16;
+	c->r.fdp = take(a, 5 * size, 2) | (u64)(high_dp >> 12 & 0xffff) << 16;
+	c->r.fop = high_ip & 0x7ff;
+	c->r.fcs = c->r.fds = 0;
 }
 
 static void load_env(struct x86_cpu *c, const struct area *a, unsigned int size)
@@ -92,11 +92,11 @@ static void load_env(struct x86_cpu *c, const struct area *a, unsigned int size)
 	if (is_protected(c)) {
 		u64 ip = take(a, 3 * size, size), dp = take(a, 5 * size, size);
 		u32 cs = (u32)take(a, 4 * size, size);
-		c->fds = (u16)take(a, 6 * size, size);
-		c->fip = ip;
-		c->fdp = dp;
-		c->fcs = (u16)cs;
-		c->fop = size == 4 ? cs >> 16 & 0x7ff : 0;
+		c->r.fds = (u16)take(a, 6 * size, size);
+		c->r.fip = ip;
+		c->r.fdp = dp;
+		c->r.fcs = (u16)cs;
+		c->r.fop = size == 4 ? cs >> 16 & 0x7ff : 0;
 	} else {
 		load_pointers_real(c, a, size);
 	}
@@ -217,15 +217,15 @@ void x86_fxsave(struct x86_cpu *c, const struct op *op)
 	put(&a, FX_FCW, 2, c->r.fcw);
 	put(&a, FX_FSW, 2, x87_status_word(c));
 	put(&a, FX_FTW, 2, (u8)~c->r.ftag);
-	put(&a, FX_FOP, 2, c->fop & 0x7ff);
+	put(&a, FX_FOP, 2, c->r.fop & 0x7ff);
 	if (op->a == 3) {
-		put(&a, FX_FIP, 8, c->fip);
-		put(&a, FX_FDP, 8, c->fdp);
+		put(&a, FX_FIP, 8, c->r.fip);
+		put(&a, FX_FDP, 8, c->r.fdp);
 	} else {
-		put(&a, FX_FIP, 4, (u32)c->fip);
-		put(&a, FX_FCS, 4, c->fcs);
-		put(&a, FX_FDP, 4, (u32)c->fdp);
-		put(&a, FX_FDS, 4, c->fds);
+		put(&a, FX_FIP, 4, (u32)c->r.fip);
+		put(&a, FX_FCS, 4, c->r.fcs);
+		put(&a, FX_FDP, 4, (u32)c->r.fdp);
+		put(&a, FX_FDS, 4, c->r.fds);
 	}
 	for (unsigned int i = 0; i < 8; i++) {
 		struct f80 v = x87_get(c, i);
@@ -269,15 +269,15 @@ void x86_fxrstor(struct x86_cpu *c, const struct op *op)
 	tags = (u16)take(&a, FX_FTW, 2);
 	c->r.ftag = (u8)~tags;
 	c->r.fcw = ((u16)take(&a, FX_FCW, 2) & 0x1f3f) | 0x40;
-	c->fop = take(&a, FX_FOP, 2) & 0x7ff;
+	c->r.fop = take(&a, FX_FOP, 2) & 0x7ff;
 	if (op->a == 3) {
-		c->fip = take(&a, FX_FIP, 8);
-		c->fdp = take(&a, FX_FDP, 8);
+		c->r.fip = take(&a, FX_FIP, 8);
+		c->r.fdp = take(&a, FX_FDP, 8);
 	} else {
-		c->fip = take(&a, FX_FIP, 4);
-		c->fcs = (u16)take(&a, FX_FCS, 2);
-		c->fdp = take(&a, FX_FDP, 4);
-		c->fds = (u16)take(&a, FX_FDS, 2);
+		c->r.fip = take(&a, FX_FIP, 4);
+		c->r.fcs = (u16)take(&a, FX_FCS, 2);
+		c->r.fdp = take(&a, FX_FDP, 4);
+		c->r.fds = (u16)take(&a, FX_FDS, 2);
 	}
 	x87_set_status_word(c, (u16)take(&a, FX_FSW, 2));
 	for (unsigned int i = 0; i < 8; i++) {

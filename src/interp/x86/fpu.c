@@ -103,8 +103,8 @@ void x87_init(struct x86_cpu *c)
 	c->r.fsw = 0;
 	c->r.ftop = 0;
 	c->r.ftag = 0xff;
-	c->fip = c->fdp = 0;
-	c->fcs = c->fds = c->fop = 0;
+	c->r.fip = c->r.fdp = 0;
+	c->r.fcs = c->r.fds = c->r.fop = 0;
 	x87_update_summary(c);
 }
 
@@ -137,8 +137,8 @@ void x86_fpu_reset(struct x86_cpu *c)
 	c->r.ftop = 0;
 	c->r.ftag = 0;
 	c->ignne = false;
-	c->fip = c->fdp = 0;
-	c->fcs = c->fds = c->fop = 0;
+	c->r.fip = c->r.fdp = 0;
+	c->r.fcs = c->r.fds = c->r.fop = 0;
 	memset(c->r.st, 0, sizeof(c->r.st));
 	memset(c->r.xmm, 0, sizeof(c->r.xmm));
 	c->r.mxcsr = MXCSR_INIT;

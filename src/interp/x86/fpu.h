@@ -78,14 +78,12 @@ _Static_assert(offsetof(struct x86_regs, st) % 8 == 0 && sizeof(struct f80) == 1
 
 /*
  * In front of every MMX instruction but EMMS: pending x87 exceptions, then TOP becomes 0 and all
- * registers valid. One word holds all of it: fsw, ftop and ftag.
+ * registers valid.
  */
-#define MMX_ENTER                                             \
-	do {                                                  \
-		u32 state_;                                   \
-		__builtin_memcpy(&state_, &REGS->fsw, 4);     \
-		if (UNLIKELY(state_ & (0xffff0000 | FSW_ES))) \
-			FPU_SLOW(x86_mmx_enter(CPU));         \
+#define MMX_ENTER                                                             \
+	do {                                                                  \
+		if (UNLIKELY(REGS->ftop | REGS->ftag | (REGS->fsw & FSW_ES))) \
+			FPU_SLOW(x86_mmx_enter(CPU));                         \
 	} while (0)
 
 /* --- x87 --- */
@@ -117,11 +115,11 @@ _Static_assert(offsetof(struct x86_regs, st) % 8 == 0 && sizeof(struct f80) == 1
 	} while (0)
 
 /* Notes the instruction for FSTENV: all but control instructions. */
-#define X87_NOTE                                  \
-	do {                                      \
-		CPU->fip = op->imm;               \
-		CPU->fop = (u16)op->imm2;         \
-		CPU->fcs = CPU->seg[CS].selector; \
+#define X87_NOTE                                   \
+	do {                                       \
+		REGS->fip = op->imm;               \
+		REGS->fop = (u16)op->imm2;         \
+		REGS->fcs = CPU->seg[CS].selector; \
 	} while (0)
 
 /* Pops `count` (0 or 1) registers, without a branch. */

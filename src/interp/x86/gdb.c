@@ -77,11 +77,11 @@ static void read_fpu(struct cpu *cpu, unsigned int which, uint8_t *value)
 	case FCTRL: n = c->r.fcw; break;
 	case FSTAT: n = x87_status_word(c); break;
 	case FTAG: n = x87_tag_word(c); break;
-	case FISEG: n = c->fcs; break;
-	case FIOFF: n = c->fip; break;
-	case FOSEG: n = c->fds; break;
-	case FOOFF: n = c->fdp; break;
-	case FOP: n = c->fop; break;
+	case FISEG: n = c->r.fcs; break;
+	case FIOFF: n = c->r.fip; break;
+	case FOSEG: n = c->r.fds; break;
+	case FOOFF: n = c->r.fdp; break;
+	case FOP: n = c->r.fop; break;
 	}
 	store_le(value, 4, n);
 }

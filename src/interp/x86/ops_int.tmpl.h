@@ -128,12 +128,12 @@ static ALWAYS_INLINE UINT alu(struct x86_regs *regs, enum alu_kind kind, UINT a,
 		NEXT;                                               \
 	}
 
-#define FOR_EACH_ALU(X)                                                                 \
-	X(add, ALU_ADD)                                                                 \
-	X(or, ALU_OR)                                                                   \
-	X(adc, ALU_ADC)                                                                 \
-	X(sbb, ALU_SBB) X(and, ALU_AND) X(sub, ALU_SUB) X(xor, ALU_XOR) X(cmp, ALU_CMP) \
-		X(test, ALU_TEST)
+#define FOR_EACH_ALU(X) \
+	X(add, ALU_ADD) \
+	X(or, ALU_OR)   \
+	X(adc, ALU_ADC) \
+	X(sbb, ALU_SBB) \
+	X(and, ALU_AND) X(sub, ALU_SUB) X(xor, ALU_XOR) X(cmp, ALU_CMP) X(test, ALU_TEST)
 #define ALU_BOTH(name, kind) ALU_FORMS(name, kind, 0) ALU_FORMS(name, kind, 1)
 FOR_EACH_ALU(ALU_BOTH)
 

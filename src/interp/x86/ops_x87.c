@@ -20,7 +20,7 @@
  * An exact tiny result is an underflow only if that is unmasked, and the host, which runs masked,
  * does not report it: then there is no fast path.
  */
-#define UNDERFLOW_MASKED (REGS->fcw & FP_UNDERFLOW)
+#define UNDERFLOW_MASKED (X87_CW_IS_HOSTS || (REGS->fcw & FP_UNDERFLOW))
 
 /* New flags of the host that the guest has not seen: the slow path must find out. */
 #define NEW_FLAGS(sw) ((sw) & ~(unsigned int)REGS->fsw & FP_FLAGS)
@@ -38,10 +38,10 @@ bool jit_assumes_plain_x87(void) __attribute__((const));
 
 /* --- loads from memory into TMP0 --- */
 
-#define NOTE_POINTER(ea, va)                                \
-	do {                                                \
-		CPU->fdp = (va) - POINTER_BASE_##ea;        \
-		CPU->fds = CPU->seg[S_SEG(op->s)].selector; \
+#define NOTE_POINTER(ea, va)                                 \
+	do {                                                 \
+		REGS->fdp = (va) - POINTER_BASE_##ea;        \
+		REGS->fds = CPU->seg[S_SEG(op->s)].selector; \
 	} while (0)
 #define POINTER_BASE_f64 0
 #define POINTER_BASE_f32 0

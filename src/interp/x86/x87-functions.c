@@ -210,8 +210,8 @@ void x87_fxam(struct x86_cpu *c, const struct op *op)
 
 static void note_pointer(struct x86_cpu *c, const struct op *op)
 {
-	c->fdp = x86_op_offset(c, op);
-	c->fds = c->seg[S_SEG(op->s)].selector;
+	c->r.fdp = x86_op_offset(c, op);
+	c->r.fds = c->seg[S_SEG(op->s)].selector;
 }
 
 void x87_fbld(struct x86_cpu *c, const struct op *op)

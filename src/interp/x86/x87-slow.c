@@ -41,9 +41,9 @@ void x87_push(struct x86_cpu *c, struct f80 value)
 
 void x87_note(struct x86_cpu *c, const struct op *op)
 {
-	c->fip = op->imm;
-	c->fop = (u16)op->imm2;
-	c->fcs = c->seg[CS].selector;
+	c->r.fip = op->imm;
+	c->r.fop = (u16)op->imm2;
+	c->r.fcs = c->seg[CS].selector;
 }
 
 struct f80 x87_indefinite(void)

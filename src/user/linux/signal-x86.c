@@ -43,9 +43,9 @@ static void fx_save(const struct x86_cpu *c, uint8_t *out, unsigned int xmm_coun
 	put(&m, 2, c->r.fcw);
 	put(&m, 2, x87_status_word(c));
 	put(&m, 2, (uint8_t)~c->r.ftag);
-	put(&m, 2, c->fop & 0x7ff);
-	put(&m, 8, c->fip);
-	put(&m, 8, c->fdp);
+	put(&m, 2, c->r.fop & 0x7ff);
+	put(&m, 8, c->r.fip);
+	put(&m, 8, c->r.fdp);
 	put(&m, 4, c->r.mxcsr);
 	put(&m, 4, MXCSR_VALID);
 	for (unsigned int i = 0; i < 8; i++) {
@@ -66,9 +66,9 @@ static void fx_restore_x87(struct x86_cpu *c, uint8_t *in)
 	c->r.fcw = ((uint16_t)take(&m, 2) & 0x1f3f) | 0x40;
 	uint16_t status = (uint16_t)take(&m, 2);
 	c->r.ftag = (uint8_t)~take(&m, 2);
-	c->fop = take(&m, 2) & 0x7ff;
-	c->fip = take(&m, 8);
-	c->fdp = take(&m, 8);
+	c->r.fop = take(&m, 2) & 0x7ff;
+	c->r.fip = take(&m, 8);
+	c->r.fdp = take(&m, 8);
 	x87_set_status_word(c, status);
 	m.at = 32;
 	for (unsigned int i = 0; i < 8; i++) {
@@ -98,10 +98,10 @@ static void fsave(const struct x86_cpu *c, uint8_t *out)
 	put(&m, 4, 0xffff0000 | c->r.fcw);
 	put(&m, 4, 0xffff0000 | x87_status_word(c));
 	put(&m, 4, 0xffff0000 | x87_tag_word(c));
-	put(&m, 4, (uint32_t)c->fip);
-	put(&m, 4, c->fcs | (uint32_t)(c->fop & 0x7ff) << 16);
-	put(&m, 4, (uint32_t)c->fdp);
-	put(&m, 4, 0xffff0000 | c->fds);
+	put(&m, 4, (uint32_t)c->r.fip);
+	put(&m, 4, c->r.fcs | (uint32_t)(c->r.fop & 0x7ff) << 16);
+	put(&m, 4, (uint32_t)c->r.fdp);
+	put(&m, 4, 0xffff0000 | c->r.fds);
 	for (unsigned int i = 0; i < 8; i++) {
 		const struct f80 *st = &c->r.st[(c->r.ftop + i) & 7];
 		put(&m, 8, st->frac);
@@ -116,12 +116,12 @@ static void frestore(struct x86_cpu *c, uint8_t *in)
 
 	c->r.fcw = ((uint16_t)take(&m, 4) & 0x1f3f) | 0x40;
 	uint16_t status = (uint16_t)take(&m, 4), tags = (uint16_t)take(&m, 4);
-	c->fip = take(&m, 4);
+	c->r.fip = take(&m, 4);
 	uint32_t cs_op = (uint32_t)take(&m, 4);
-	c->fcs = (uint16_t)cs_op;
-	c->fop = cs_op >> 16 & 0x7ff;
-	c->fdp = take(&m, 4);
-	c->fds = (uint16_t)take(&m, 4);
+	c->r.fcs = (uint16_t)cs_op;
+	c->r.fop = cs_op >> 16 & 0x7ff;
+	c->r.fdp = take(&m, 4);
+	c->r.fds = (uint16_t)take(&m, 4);
 	x87_set_status_word(c, status);
 	c->r.ftag = 0;
 	for (unsigned int i = 0; i < 8; i++)
