@@ -248,7 +248,7 @@ struct error *drive_option_add(struct machine *m, const char *text)
 	optstr_free(o);
 	if (err) {
 		drive_option_free(d);
-		return error_prefix(err, "-drive %s", text);
+		return err;
 	}
 	if (!pending)
 		pending = g_ptr_array_new();

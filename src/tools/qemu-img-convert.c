@@ -62,6 +62,22 @@ static struct error *select_snapshot(struct convert *c)
 	return error_prefix(err, "Failed to load snapshot");
 }
 
+/* -B without -F, as the manual has it: the base image's own format, found now and not whenever
+ * the target is opened. */
+static struct error *find_base_format(struct image_create *create, const char *backing)
+{
+	char *path = image_path_relative(create->filename, backing);
+	struct image *img;
+	struct error *err = image_open_unnamed(path, NULL, IMAGE_NO_IO, &img);
+
+	g_free(path);
+	if (err)
+		return error_append(err, "\nCould not open backing image.");
+	image_create_set(create, "backing_fmt", img->driver->name);
+	image_close(img);
+	return NULL;
+}
+
 static struct error *create_target(struct convert *c, const char *name,
 				   const struct image_driver *driver)
 {
@@ -80,6 +96,8 @@ static struct error *create_target(struct convert *c, const char *name,
 		image_create_set(&create, "backing_file", a->backing);
 	if (!err && a->backing_format)
 		image_create_set(&create, "backing_fmt", a->backing_format);
+	else if (!err && a->has_backing && *a->backing)
+		err = find_base_format(&create, a->backing);
 	c->copy.over_backing = image_create_str(&create, "backing_file") != NULL;
 	if (!err && a->compress && (!driver->supports_compress || !driver->pwrite_compressed))
 		err = error_new("Compression not supported for this file format");
@@ -131,8 +149,6 @@ static struct error *open_target(struct convert *c)
 		return error_new("Output '%s' is also an input", name);
 	err = image_cache_flags(a->image.cache ? a->image.cache : "unsafe", &flags, &through);
 	if (!err && !a->no_create) {
-		if (a->has_backing && !a->backing_format)
-			return error_new("Use of backing file requires explicit backing format");
 		if (!driver->create)
 			return error_new("Format driver '%s' does not support image creation",
 					 format);

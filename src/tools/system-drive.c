@@ -1,5 +1,6 @@
 /* -hda and its like, -drive and -blockdev, handed to the storage layer. */
 #include "base/optstr.h"
+#include "storage/block.h"
 #include "storage/drive-options.h"
 #include "tools/system.h"
 
@@ -128,6 +129,16 @@ static struct error *add_blockdevs(struct system_config *c)
 	}
 	g_ptr_array_unref(nodes);
 	return err;
+}
+
+/* A disk that no device of the machine took would be missing without a word. */
+struct error *system_check_drives(struct system_config *c)
+{
+	for (struct drive *d = drive_first(); d; d = d->next)
+		if (d->file && !d->claimed && strcmp(d->interface, "none"))
+			return error_new("'%s': machine \"%s\" has no place for if=%s,bus=%u,unit=%u",
+					 d->file, c->m->class->name, d->interface, d->bus, d->unit);
+	return NULL;
 }
 
 struct error *system_open_drives(struct system_config *c)

@@ -57,6 +57,7 @@ static struct error *build(struct system_config *c)
 	err = err ? err : c->m->class->init(c->m);
 	err = err ? err : system_plug_devices(c);
 	err = err ? err : system_check_nics(c);
+	err = err ? err : system_check_drives(c);
 	return err;
 }
 

@@ -61,6 +61,8 @@ struct error *system_apply_clocks(struct system_config *c) NODISCARD;
 /* system-chardev.c: character devices, and which of them get a monitor. */
 struct error *system_open_chardevs(struct system_config *c) NODISCARD;
 /* system-drive.c */
+/* After the devices: each drive has one. */
+struct error *system_check_drives(struct system_config *c) NODISCARD;
 struct error *system_open_drives(struct system_config *c) NODISCARD;
 /* system-net.c */
 struct error *system_open_net(struct system_config *c) NODISCARD;

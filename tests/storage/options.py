@@ -102,8 +102,9 @@ def backing(folder):
            "c")
     expect(folder, 0, "", "qemu-img", "rebase", "-b", "", "c")
     expect(folder, 0, "64 KiB", "qemu-io", "-r", "-c", "read -P 7 0 64k", "c")
-    expect(folder, 1, "requires explicit backing format", "qemu-img", "convert", "-O", "qcow2",
-           "-B", "base.raw", "base.raw", "b")
+    # the manual's form: the format is found, and noted
+    expect(folder, 0, "", "qemu-img", "convert", "-O", "qcow2", "-B", "c", "c", "b")
+    expect(folder, 0, "backing file format: qcow2", "qemu-img", "info", "b")
 
 
 def breaks(folder):
