@@ -19,7 +19,7 @@ static const struct jit_slot slots[] = {
 	Q(8),	 Q(9),	    Q(10),     Q(11),	  Q(12),     Q(13),	Q(14),	 Q(15),
 };
 
-enum { PLAIN_FP = 1 };
+enum { PLAIN_FP = 1, INEXACT_RECORDED = 2 };
 
 /* What VFP's flags can be of the host's, which notes denormal operands, too. */
 #define HOST_FLAGS (FP_FLAGS & ~(uint32_t)FP_DENORMAL)
@@ -27,15 +27,17 @@ enum { PLAIN_FP = 1 };
 /*
  * While a region runs that counts on PLAIN_FP, VFP rounds to nearest and flushes nothing, as the
  * host does, and the sticky flags of the host are the guest's once it leaves. The host may have no
- * flags that the guest does not have yet.
+ * flags that the guest does not have yet. NEON, which flushes to zero whatever FPSCR says, uses the
+ * host where that makes no difference, but may have it note an inexact result that is flushed then.
  */
 static unsigned int fp_plain(struct vcpu *v)
 {
-	const struct fp_status *st = &arm_cpu(&v->cpu)->fp;
+	const struct arm_cpu *c = arm_cpu(&v->cpu);
+	const struct fp_status *st = &c->fp;
 
-	return HOST_HAS_SSE && st->round == FP_RND_NEAREST && !st->ftz && !st->daz && !st->traps
-		       ? PLAIN_FP
-		       : 0;
+	if (!HOST_HAS_SSE || st->round != FP_RND_NEAREST || st->ftz || st->daz || st->traps)
+		return 0;
+	return PLAIN_FP | ((st->flags | c->fp_std.flags) & FP_INEXACT ? INEXACT_RECORDED : 0);
 }
 
 static bool fp_enter(struct vcpu *v, unsigned int which)
@@ -61,7 +63,7 @@ const struct jit_isa jit_isa_arm = {
 	.vectors_split = true,
 	.no_page = UINT64_C(1) << 32,
 	.zero_offset = REG_ZERO,
-	.fp_questions = {"jit_assumes_plain_fp"},
+	.fp_questions = {"jit_assumes_plain_fp", "jit_assumes_inexact"},
 	.fp_plain = fp_plain,
 	.fp_enter = fp_enter,
 	.fp_leave = fp_leave,

@@ -304,31 +304,90 @@ OP(neon_rev)
 	 f32_ordinary_or_zero(F_BITS(v, 2)) & f32_ordinary_or_zero(F_BITS(v, 3)))
 
 #if HOST_HAS_SSE
-#define NEON_F_SIZED(name, type, scalar, product, sum)                                       \
-	OP(neon_##name)                                                                      \
-	{                                                                                    \
-		type d = V(type, op->a), n = V(type, op->b), m = V(type, op->x);             \
-		if (scalar)                                                                  \
-			m = (type){0} + ((const float *)&REGS->d[op->x])[op->imm >> 40 & 1]; \
-		(void)d;                                                                     \
-		type first = (product), res = (sum);                                         \
-		if (LIKELY(fp_host_ready(&CPU->fp_std) && F_GOOD_##type(first) &&            \
-			   F_GOOD_##type(res) && FP_HOST_CLEAN(res[0])))                     \
-			V(type, op->a) = res;                                                \
-		else                                                                         \
-			SLOW(arm_h_neon(CPU, op));                                           \
-		NEXT;                                                                        \
+/*
+ * In a region of compiled code it may be known that inexact has been recorded; all other flags of
+ * the host are the guest's once it is left. Then the host's result is right where neither operands
+ * nor results are NaNs, denormal or the smallest normal number, to which a tiny one is rounded up.
+ */
+#ifdef RATITE_BITCODE
+bool jit_assumes_inexact(void) __attribute__((const));
+#define INEXACT_IS_KNOWN jit_assumes_inexact()
+#else
+#define INEXACT_IS_KNOWN false
+#endif
+
+#define ANY_f_d(hits)                              \
+	({                                         \
+		u64 all_;                          \
+		__builtin_memcpy(&all_, &hits, 8); \
+		all_ != 0;                         \
+	})
+#define ANY_f_q(hits)                              \
+	({                                         \
+		u64 all_[2];                       \
+		__builtin_memcpy(all_, &hits, 16); \
+		(all_[0] | all_[1]) != 0;          \
+	})
+/* Without the sign, 1 to 0x1000000 and above 0xff000000; moved so that all are at the top. */
+#define ODD_LANES(type, ints, uints, value)                                                        \
+	({                                                                                         \
+		type odd_ = (value);                                                               \
+		uints doubled_ = (uints)odd_ << 1;                                                 \
+		ints hits_ = ((ints)(doubled_ + 0x7effffff) > 0x7dffffff) & (ints)(doubled_ != 0); \
+		ANY_##type(hits_);                                                                 \
+	})
+/* No operation is dropped or moved out of the region. */
+#define KEPT(type, value)                           \
+	({                                          \
+		type kept_ = (value);               \
+		__asm__ volatile("" : "+x"(kept_)); \
+		kept_;                              \
+	})
+
+#define NEON_F_SIZED(name, type, ints, uints, scalar, has_d, product, sum)                       \
+	OP(neon_##name)                                                                          \
+	{                                                                                        \
+		type d = V(type, op->a), n = V(type, op->b), m = V(type, op->x);                 \
+		if (scalar)                                                                      \
+			m = (type){0} + ((const float *)&REGS->d[op->x])[op->imm >> 40 & 1];     \
+		(void)d;                                                                         \
+		if (INEXACT_IS_KNOWN &&                                                          \
+		    UNLIKELY(ODD_LANES(type, ints, uints, n) | ODD_LANES(type, ints, uints, m) | \
+			     (has_d && ODD_LANES(type, ints, uints, d))))                        \
+			SLOW_NEXT(arm_h_neon(CPU, op));                                          \
+		type first = (product);                                                          \
+		if (INEXACT_IS_KNOWN)                                                            \
+			first = KEPT(type, first);                                               \
+		type res = (sum);                                                                \
+		if (INEXACT_IS_KNOWN) {                                                          \
+			res = KEPT(type, res);                                                   \
+			if (UNLIKELY(ODD_LANES(type, ints, uints, first) |                       \
+				     (has_d && ODD_LANES(type, ints, uints, res))))              \
+				SLOW_NEXT(arm_h_neon(CPU, op));                                  \
+			V(type, op->a) = res;                                                    \
+		} else if (LIKELY(fp_host_ready(&CPU->fp_std) && F_GOOD_##type(first) &&         \
+				  F_GOOD_##type(res) && FP_HOST_CLEAN(res[0]))) {                \
+			V(type, op->a) = res;                                                    \
+		} else {                                                                         \
+			SLOW(arm_h_neon(CPU, op));                                               \
+		}                                                                                \
+		NEXT;                                                                            \
 	}
-#define NEON_F(name, product, sum)                         \
-	NEON_F_SIZED(name##_d, f_d, false, product, sum)   \
-	NEON_F_SIZED(name##_q, f_q, false, product, sum)   \
-	NEON_F_SIZED(name##_by_d, f_d, true, product, sum) \
-	NEON_F_SIZED(name##_by_q, f_q, true, product, sum)
-NEON_F(fadd, n + m, first)
-NEON_F(fsub, n - m, first)
-NEON_F(fmul, n *m, first)
-NEON_F(fmla, n *m, d + first)
-NEON_F(fmls, n *m, d - first)
+#ifdef RATITE_BITCODE
+#define SLOW_NEXT(expr) return BODY_INTERPRET
+#else
+#define SLOW_NEXT(expr) (void)0
+#endif
+#define NEON_F(name, has_d, product, sum)                                       \
+	NEON_F_SIZED(name##_d, f_d, s32_d, u32_d, false, has_d, product, sum)   \
+	NEON_F_SIZED(name##_q, f_q, s32_q, u32_q, false, has_d, product, sum)   \
+	NEON_F_SIZED(name##_by_d, f_d, s32_d, u32_d, true, has_d, product, sum) \
+	NEON_F_SIZED(name##_by_q, f_q, s32_q, u32_q, true, has_d, product, sum)
+NEON_F(fadd, false, n + m, first)
+NEON_F(fsub, false, n - m, first)
+NEON_F(fmul, false, n *m, first)
+NEON_F(fmla, true, n *m, d + first)
+NEON_F(fmls, true, n *m, d - first)
 #endif
 
 /* --- the table --- */
