@@ -16,7 +16,7 @@
 
 /* Every so many times, where an exit leads is noted. */
 #define EXIT_SAMPLE	64
-#define INTERRUPTED_HOT 10
+#define INTERRUPTED_HOT 5
 #define REFUSED_HOT	256
 
 enum module_state { MODULE_NONE, MODULE_LOADING, MODULE_READY, MODULE_FAILED };

@@ -682,7 +682,7 @@ static bool build_once(struct builder *b, struct state *s)
  * time to compile it, grows with exits times registers. So that is for small regions, and for those
  * where it has turned out to be worth while. (In user mode accesses are no exits.)
  */
-#define SMALL_INSNS 64
+#define SMALL_INSNS 100
 
 static bool is_quick(const struct job *job)
 {
