@@ -746,11 +746,10 @@ struct block *block_find(struct vcpu *v)
 
 struct block *block_lookup(struct vcpu *v)
 {
-	struct block *b = NULL;
-
-	if (!v->insn_limit)
-		b = jump_cache_probe(v, v->pc);
-	if (UNLIKELY(!b) && !v->insn_limit)
+	if (v->insn_limit)
+		return block_find(v);
+	struct block *b = jump_cache_probe(v, v->pc);
+	if (UNLIKELY(!b))
 		b = jump_cache_find_second(v, v->pc);
 	return LIKELY(b) ? b : block_find(v);
 }
