@@ -262,13 +262,8 @@ static bool emit_gep(struct builder *b, struct copy *c, const struct tinst *ti, 
 /* Variables of bodies go to the function's entry: bodies may be in loops. */
 static bool emit_alloca(struct builder *b, const struct tinst *ti, struct value *out)
 {
-	LLVMBasicBlockRef at = here(b);
-	LLVMValueRef first = LLVMGetFirstInstruction(b->entry);
+	LLVMBasicBlockRef at = position_in_entry(b);
 
-	if (first)
-		LLVMPositionBuilderBefore(b->ir, first);
-	else
-		position(b, b->entry);
 	*out = plain(copy_inst(b, ti));
 	position(b, at);
 	return true;

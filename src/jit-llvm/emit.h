@@ -35,6 +35,8 @@ LLVMBasicBlockRef here(struct builder *b);
 LLVMValueRef offset_pointer(struct builder *b, LLVMValueRef p, int64_t offset);
 /* An access of the emulator's own memory: guest stores do not change it. */
 void mark_host(struct builder *b, LLVMValueRef access);
+/* Moves to the head of the function's entry; returns the block that the position was in. */
+LLVMBasicBlockRef position_in_entry(struct builder *b);
 /* A variable, made in the function's entry. */
 LLVMValueRef entry_variable(struct builder *b, LLVMTypeRef type);
 /* The slot that covers an offset of the register file; -1: that is memory. */

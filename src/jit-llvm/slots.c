@@ -159,8 +159,7 @@ static void note_access(struct builder *b, int64_t offset, uint64_t size)
 	}
 }
 
-/* A variable in the function's entry. */
-LLVMValueRef entry_variable(struct builder *b, LLVMTypeRef type)
+LLVMBasicBlockRef position_in_entry(struct builder *b)
 {
 	LLVMBasicBlockRef at = here(b);
 	LLVMValueRef first = LLVMGetFirstInstruction(b->entry);
@@ -169,6 +168,13 @@ LLVMValueRef entry_variable(struct builder *b, LLVMTypeRef type)
 		LLVMPositionBuilderBefore(b->ir, first);
 	else
 		position(b, b->entry);
+	return at;
+}
+
+/* A variable in the function's entry. */
+LLVMValueRef entry_variable(struct builder *b, LLVMTypeRef type)
+{
+	LLVMBasicBlockRef at = position_in_entry(b);
 	LLVMValueRef variable = LLVMBuildAlloca(b->ir, type, "");
 	position(b, at);
 	return variable;
